@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,11 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_text(encoding="utf-8"))
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All of the tree, which a dozen rules look through."""
+        return tuple(ast.walk(self.tree))
+
     @property
     def is_package(self) -> bool:
         return self.path.name == "__init__.py"
@@ -49,16 +54,17 @@ class Sources:
     def __iter__(self) -> Iterator[Module]:
         return iter(self.modules.values())
 
-    def imports(self, module: Module) -> set[str]:
+    @cache  # noqa: B019 - there is one, for the whole run
+    def imports(self, module: Module) -> frozenset[str]:
         """Dotted names as far as they are modules of ours, and the first words of all others."""
         names: set[str] = set()
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 parent = node.module or ""
                 names |= {f"{parent}.{alias.name}" for alias in node.names}
-        return {self._module_of(name) for name in names}
+        return frozenset(self._module_of(name) for name in names)
 
     def _module_of(self, name: str) -> str:
         if name in self.modules:

@@ -25,7 +25,7 @@ def declared(module: Module) -> set[int]:
     for constant in module.tree.body:
         if isinstance(constant, ast.Assign):
             lines |= set(range(constant.lineno, (constant.end_lineno or constant.lineno) + 1))
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         match node:
             case ast.Import() | ast.ImportFrom() | ast.AnnAssign() | ast.Expr(value=ast.Constant(value=str())):
                 lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))

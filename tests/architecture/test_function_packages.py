@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from tests.architecture.conftest import Module, Sources
@@ -32,24 +32,27 @@ def functions() -> dict[str, tuple[str, ...]]:
     return given
 
 
-def imported(module: Module) -> Iterator[str]:
+@cache  # most functions lead to the same modules
+def imported(module: Module) -> tuple[str, ...]:
     """Dotted names that a module imports when it runs, at any time; what only a type checker reads is left out."""
     skipped = {
         id(child)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for child in ast.walk(node)
     }
-    for node in ast.walk(module.tree):
+    names: list[str] = []
+    for node in module.nodes:
         if id(node) in skipped:
             continue
         match node:
-            case ast.Import(names=names):
-                yield from (alias.name for alias in names)
-            case ast.ImportFrom(module=str(parent), names=names):
-                yield from (f"{parent}.{alias.name}" for alias in names)
+            case ast.Import(names=aliases):
+                names += (alias.name for alias in aliases)
+            case ast.ImportFrom(module=str(parent), names=aliases):
+                names += (f"{parent}.{alias.name}" for alias in aliases)
             case ast.Attribute(attr="to_pandas" | "from_pandas"):
-                yield "pandas"  # Arrow imports it
+                names.append("pandas")  # Arrow imports it
+    return tuple(names)
 
 
 def closure(sources: Sources, start: str) -> tuple[set[str], set[str]]:
@@ -129,7 +132,7 @@ def test_no_function_asks_arrow_for_the_time_zones_of_the_system(sources: Source
         f"{module.name}:{node.lineno} pc.{node.attr}"
         for module in sources
         if module.name.split(".")[0] in {"core", "processing", "auditor", "ingestion"}
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and node.attr in ZONED
         if isinstance(node.value, ast.Name) and node.value.id == "pc"
     )

@@ -12,7 +12,7 @@ EMPTY_WORDS = {"one", "some", "found", "told", "mine", "made"}
 
 
 def names_of(module: Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
                 yield node.lineno, name

@@ -92,7 +92,7 @@ def test_nobody_imports_relatively(sources: Sources) -> None:
     wrong = [
         f"{module}:{node.lineno}"
         for module in sources
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert wrong == []
@@ -109,7 +109,7 @@ def test_core_knows_no_clock_and_no_environment(sources: Sources) -> None:
         f"{module}:{node.lineno}"
         for module in sources
         if module.wing == "core"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and ast.unparse(node) in reads
     ]
     assert wrong == []
