@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support.commands import Command, commands
+from tests.support.packages import compile_once
 from tests.support.simulated_aws import REGION, ClientOf, client_of
 
 from aws.deployment import DESCRIPTION, Deployment
@@ -31,6 +32,7 @@ def starmend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "command")
     monkeypatch.chdir(tmp_path)
+    compile_once(monkeypatch)
     return commands(monkeypatch, capsys)
 
 

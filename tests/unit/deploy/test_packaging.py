@@ -8,16 +8,19 @@ import zlib
 from pathlib import Path
 
 import pytest
+from tests.support.packages import compile_once
 
 from aws.settings import VERSION_FILE, packaged_version
 from core.errors import InvalidData
 from deploy import packaging
 from deploy.layers.build import ROOMS
+from deploy.layers.bytecode import compiled
 from deploy.packaging import CodePackage, build_code_zip
 
 
 @pytest.fixture
-def contracts(tmp_path: Path) -> Path:
+def contracts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    compile_once(monkeypatch)
     file = tmp_path / "contracts.json"
     file.write_text("{}\n")
     return file
@@ -37,6 +40,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path, contracts: Path, m
     first = build_code_zip(tmp_path / "first.zip", contracts)
     os.utime(contracts, (0, 0))
     contracts.chmod(0o600)
+    monkeypatch.setattr(packaging, "compiled", compiled)
     second = build_code_zip(tmp_path / "elsewhere" / "second.zip", contracts)
     assert (first.hash, first.file.read_bytes()) == (second.hash, second.file.read_bytes())
 
