@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import functools
-import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -15,43 +13,12 @@ import pytest
 from tests.support.crashpoints import WAYS, Effects, Point, Way, until_done
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
+from tests.support.moments import Moment
 
 from core.audit.certificate import Certificate
 
 THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 EVERY = 4  # tests that share the points among themselves
-
-
-class Moment:
-    """Everything that a stack remembers, to be put back."""
-
-    def __init__(self, feed: FeedSimulation) -> None:
-        self._kept = self._parts(feed)
-
-    def restore(self, feed: FeedSimulation) -> None:
-        kept = copy.deepcopy(self._kept)
-        feed.lake.ingest._objects, feed.lake.records._objects = kept["ingest"], kept["records"]
-        partitions = feed.lake.partitions
-        partitions.objects, partitions.modified, partitions.history = kept["partitions"]
-        feed.queue.messages, feed.mail.sent = kept["queue"], kept["mail"]
-        feed.acquisition.stream.records = kept["stream"]
-        feed.acquisition.time.passed = kept["passed"]
-        feed._names = itertools.count(1000)
-
-    @staticmethod
-    def _parts(feed: FeedSimulation) -> dict[str, Any]:
-        partitions = feed.lake.partitions
-        return copy.deepcopy(
-            {
-                "ingest": feed.lake.ingest._objects,
-                "records": feed.lake.records._objects,
-                "partitions": (partitions.objects, partitions.modified, partitions.history),
-                "queue": feed.queue.messages,
-                "mail": feed.mail.sent,
-                "stream": feed.acquisition.stream.records,
-                "passed": feed.acquisition.time.passed,
-            }
-        )
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gzip
 import json
@@ -73,6 +74,19 @@ class MemoryLake:
             commit_context=lambda promise: CommitContext(promise, random=random.Random(), sleep=lambda _seconds: None),
             workers=4,
         )
+
+    def copied(self) -> MemoryLake:
+        """Another lake of the same contracts with the same objects, each of which goes its own way from now on."""
+        lake = MemoryLake(self.services.contracts, now=self.services.now)
+        for own, other in ((lake.ingest, self.ingest), (lake.records, self.records)):
+            own._objects, own._writes = copy.copy(other._objects), other._writes
+        lake.partitions.objects = copy.copy(self.partitions.objects)
+        lake.partitions.modified = dict(self.partitions.modified)
+        lake.partitions.history = {name: list(targets) for name, targets in self.partitions.history.items()}
+        lake.partitions.clock = copy.copy(self.partitions.clock)
+        lake.parameters.values = dict(self.parameters.values)
+        lake.services.ensured.update(self.services.ensured)
+        return lake
 
     def deployed(self, contracts: Contracts) -> None:
         """Processing goes on with other contracts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gzip
 import random
 
@@ -17,9 +18,14 @@ from core.warehouse.pointer import pointer_key
 from processing.restating.rebuild import rebuild_table
 
 
-def filled(seed: int = 1) -> MemoryLake:
-    """A lake after many small objects, in an order that no source would choose, some of them twice."""
-    source, lake = random.Random(seed), MemoryLake(shipped_contracts())
+def filled() -> MemoryLake:
+    """A lake of one's own after many small objects, in an order that no source would choose, some of them twice."""
+    return _filled_once().copied()
+
+
+@functools.cache
+def _filled_once() -> MemoryLake:
+    source, lake = random.Random(1), MemoryLake(shipped_contracts())
     keys = [lake.put_table("sales", "department", 1, [department(1, "Sales")])]
     keys.append(lake.put_table("sales", "staff", 1, [staff(number, 1) for number in range(5)]))
     for number in range(1, 25):
