@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.contract_changes import loaded
+from tests.support.contract_changes import accepted
 from tests.support.fitting_lines import lines_of
 from tests.support.generated_contracts import changed, good_contract
 from tests.support.lake import NOW, MemoryLake, landing
@@ -89,7 +89,7 @@ def play(draw: random.Random, folder: Path, *, renaming: random.Random | None = 
 def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None) -> Iterator[Contracts]:
     """A contract and what its author makes of it, one change after another; now and then he takes one back."""
     written: list[dict[str, Any]] = [good_contract(draw)]
-    if (first := loaded(written[0], folder)) is None:
+    if (first := accepted(written[0], folder)) is None:
         return
     yield first
     wanted = draw.randrange(1, LONGEST)
@@ -101,7 +101,7 @@ def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None
             changed(after, draw)
         if renaming is not None and renaming.random() < RENAMES:
             rename_source_column(after, renaming)
-        contracts = loaded(after, folder) if after != written[-1] else None
+        contracts = accepted(after, folder) if after != written[-1] else None
         if contracts is not None:
             written.append(after)
             yield contracts

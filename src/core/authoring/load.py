@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,27 @@ def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Proble
     files = sorted(folder.glob("*.yaml"))
     if not files:
         return Contracts(()), [Problem(str(folder), ".", "holds no contract (*.yaml)", "Name the folder of contracts")]
+    read = [(problems := Problems(file.name), _read_shape(file, problems)) for file in files]
+    lookups, of_lookups = read_lookups(folder / "lookups")
+    return examine_shapes(read, lookups, today=today, of_lookups=of_lookups.items)
+
+
+def examine_shapes(
+    read: Iterable[tuple[Problems, declare.ContractShape | None]],
+    lookups: tuple[Lookup, ...],
+    *,
+    today: dt.date,
+    of_lookups: Sequence[Problem] = (),
+) -> tuple[Contracts, Sequence[Problem]]:
+    """Like ``examine``, of files that are read already: the problems of each with its shape, where it has one."""
     collected: list[Problem] = []
     loaded: list[tuple[Problems, Contract]] = []
-    for file in files:
-        problems = Problems(file.name)
-        shape = _read_shape(file, problems)
+    for problems, shape in read:
         if shape is not None:
             loaded.append((problems, resolve(shape, problems)))
         else:
             collected += problems.items
-    lookups, of_lookups = read_lookups(folder / "lookups")
-    collected += of_lookups.items
+    collected += of_lookups
     contracts = Contracts(tuple(contract for _, contract in loaded), lookups)
     for problems, contract in loaded:
         if not problems.items:
