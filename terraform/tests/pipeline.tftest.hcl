@@ -359,10 +359,8 @@ run "defaults" {
     condition     = aws_sns_topic_subscription.admin["admin@example.com"].protocol == "email"
     error_message = "The admins get e-mails."
   }
-}
 
-run "the_page_is_opened_where_one_signs_in" {
-  command = plan
+  # ------------------------------------------------------------- the page
 
   assert {
     condition = local.page_link == join("", [
@@ -386,14 +384,30 @@ run "the_page_is_opened_where_one_signs_in" {
     )
     error_message = "The page's function is watched as all are."
   }
+
+  # ------------------------------------------------------------- what is off unless it is asked for
+
+  assert {
+    condition     = length(aws_s3_bucket.anchors) == 0 && length(aws_kms_key.proof) == 0 && length(module.notary) == 0
+    error_message = "A key costs a dollar a month."
+  }
+
+  assert {
+    condition = (
+      length(aws_emrserverless_application.spark) + length(aws_glue_job.spark) + length(aws_iam_role.spark) == 0
+      && length(aws_s3_object.spark) == 0 && local.spark == {}
+    )
+    error_message = "Nothing of Spark is there, and the deployment says so."
+  }
 }
 
-run "the_page_is_behind_the_company_s_own_front" {
+run "the_page_is_behind_the_company_s_own_front_and_there_is_a_proof" {
   command = plan
 
   variables {
     report_url  = "https://data.example.com/health/report.html"
     health_page = { distributions = ["arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE"] }
+    proof       = { enabled = true, keys = 2 }
   }
 
   assert {
@@ -421,14 +435,38 @@ run "the_page_is_behind_the_company_s_own_front" {
     ])
     error_message = "No other bucket is opened."
   }
+
+  assert {
+    condition = (
+      aws_s3_bucket.anchors[0].object_lock_enabled
+      && one(aws_s3_bucket_versioning.anchors[0].versioning_configuration).status == "Enabled"
+      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).mode == "COMPLIANCE"
+      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).days == 400
+    )
+    error_message = "Nobody deletes an anchor while its lock lasts."
+  }
+
+  assert {
+    condition = length(aws_kms_key.proof) == 2 && alltrue([
+      for key in aws_kms_key.proof : key.key_usage == "SIGN_VERIFY" && key.customer_master_key_spec == "ECC_NIST_P256"
+    ])
+    error_message = "The keys sign by ECDSA over P-256, which is what the proof is by."
+  }
+
+  assert {
+    condition     = local.functions.notary == "starmend-test-notary" && contains(keys(local.alarms), "function-errors-notary")
+    error_message = "A notary that refuses to sign is an alarm."
+  }
 }
 
-run "no_page" {
+run "no_page_a_paused_dataset_and_a_proof_in_another_account" {
   command = plan
 
   variables {
     schedules_enabled = true
     health_page       = { enabled = false }
+    paused_datasets   = ["sales"]
+    proof             = { enabled = true, bucket = "company-anchors" }
   }
 
   assert {
@@ -438,15 +476,6 @@ run "no_page" {
     )
     error_message = "Where no page is wanted there is none, no alarm of it and no link to it."
   }
-}
-
-run "a_paused_dataset_rests_and_is_audited" {
-  command = plan
-
-  variables {
-    schedules_enabled = true
-    paused_datasets   = ["sales"]
-  }
 
   assert {
     condition = (
@@ -455,6 +484,11 @@ run "a_paused_dataset_rests_and_is_audited" {
       && module.auditor[0].schedules["sales"].state == "ENABLED"
     )
     error_message = "A deployment leaves a paused dataset's acquisition off, and nothing else."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.anchors) == 0 && local.anchors_arn == "arn:aws:s3:::company-anchors"
+    error_message = "The anchors go to the bucket that is named, and no other is made."
   }
 }
 
@@ -623,57 +657,5 @@ run "a_private_network_that_others_use" {
       AWS_ENDPOINT_URL_SSM             = "https://vpce-1.ssm.eu-west-1.vpce.amazonaws.com"
     })
     error_message = "Our functions use the endpoints' own names."
-  }
-}
-
-run "proof" {
-  command = plan
-
-  variables {
-    proof = { enabled = true, keys = 2 }
-  }
-
-  assert {
-    condition = (
-      aws_s3_bucket.anchors[0].object_lock_enabled
-      && one(aws_s3_bucket_versioning.anchors[0].versioning_configuration).status == "Enabled"
-      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).mode == "COMPLIANCE"
-      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).days == 400
-    )
-    error_message = "Nobody deletes an anchor while its lock lasts."
-  }
-
-  assert {
-    condition = length(aws_kms_key.proof) == 2 && alltrue([
-      for key in aws_kms_key.proof : key.key_usage == "SIGN_VERIFY" && key.customer_master_key_spec == "ECC_NIST_P256"
-    ])
-    error_message = "The keys sign by ECDSA over P-256, which is what the proof is by."
-  }
-
-  assert {
-    condition     = local.functions.notary == "starmend-test-notary" && contains(keys(local.alarms), "function-errors-notary")
-    error_message = "A notary that refuses to sign is an alarm."
-  }
-}
-
-run "proof_is_off_unless_asked_for" {
-  command = plan
-
-  assert {
-    condition     = length(aws_s3_bucket.anchors) == 0 && length(aws_kms_key.proof) == 0 && length(module.notary) == 0
-    error_message = "A key costs a dollar a month."
-  }
-}
-
-run "proof_in_another_account" {
-  command = plan
-
-  variables {
-    proof = { enabled = true, bucket = "company-anchors" }
-  }
-
-  assert {
-    condition     = length(aws_s3_bucket.anchors) == 0 && local.anchors_arn == "arn:aws:s3:::company-anchors"
-    error_message = "The anchors go to the bucket that is named, and no other is made."
   }
 }

@@ -1,4 +1,4 @@
-# Spark: off unless asked for, and what either engine is given. Offline: no provider, no credentials.
+# Spark: what either engine is given (that there is none unless it is asked for: pipeline.tftest.hcl). Offline: no provider, no credentials.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -10,18 +10,6 @@ variables {
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = { hash = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", file = "tests/fixtures/package.txt" }
   admin_emails   = ["admin@example.com"]
-}
-
-run "off_unless_asked_for" {
-  command = plan
-
-  assert {
-    condition = (
-      length(aws_emrserverless_application.spark) + length(aws_glue_job.spark) + length(aws_iam_role.spark) == 0
-      && length(aws_s3_object.spark) == 0 && local.spark == {}
-    )
-    error_message = "Nothing of Spark is there, and the deployment says so."
-  }
 }
 
 run "emr_serverless" {
@@ -69,14 +57,4 @@ run "glue" {
     ])
     error_message = "A job of Glue runs the same file, and installs the wheels that it was tested with."
   }
-}
-
-run "an_engine_that_nobody_knows" {
-  command = plan
-
-  variables {
-    spark = { engine = "dataproc", packages = "tests/fixtures/package.txt" }
-  }
-
-  expect_failures = [var.spark]
 }

@@ -40,6 +40,7 @@ run "values_that_cannot_work_are_refused" {
     alarm_thresholds        = { queue_age = -1 }                   # younger than new
     process_timeout_seconds = 901                                  # beyond Lambda's limit
     audit_wait_seconds      = 0
+    spark                   = { engine = "dataproc", packages = "tests/fixtures/package.txt" } # nobody knows it
   }
 
   expect_failures = [
@@ -59,6 +60,7 @@ run "values_that_cannot_work_are_refused" {
     var.alarm_thresholds,
     var.process_timeout_seconds,
     var.audit_wait_seconds,
+    var.spark,
   ]
 }
 
