@@ -75,7 +75,7 @@ def test_after_a_long_silence_the_share_is_all_history_and_the_budget_still_hold
     assert len(some) == 5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(budget=st.integers(0, 3_000_000), pause=st.integers(600, HOUR))
 def test_a_sweep_is_slow_exactly_where_the_budget_keeps_it_from_coming_round_in_time(budget: int, pause: int) -> None:
     memory, limits = Memory(rows=LARGE, swept_at=NOW - pause), Limits(sweep_rows=budget)

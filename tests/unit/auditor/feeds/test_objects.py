@@ -37,7 +37,7 @@ def compare(
     return compare_hours(CONTRACT, [HOUR], **arguments)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(age=st.integers(0, 24 * 90), stood=st.integers(0, 24 * 90))
 def test_new_and_recent_hours_are_in_every_run(age: int, stood: int) -> None:
     since = (NOW - timedelta(hours=age)).strftime(FORMAT)
@@ -103,7 +103,7 @@ def test_a_halted_object_is_found_every_time_and_processed_once_another_contract
     assert (finding.key, finding.reason) == (key("halted"), "it was halted: rejected")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     turns=st.lists(
         st.tuples(st.integers(0, 5), st.booleans(), st.integers(0, 240)),
@@ -129,7 +129,7 @@ def test_no_halt_is_missed_for_not_reading_twice(turns: list[tuple[int, bool, in
         known = KnownHalts.of({finding.key for finding in found[0]}, moment.strftime(FORMAT))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     age=st.integers(0, 24 * 12), gaps=st.lists(st.integers(1, 80), min_size=1, max_size=6), halts=st.integers(0, 7200)
 )

@@ -46,7 +46,7 @@ def instants(slots: list[int]) -> pa.Array:
     return pa.array([slot * 1_000_000 for slot in slots], pa.int64()).cast(pa.timestamp("us"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     moment=st.sampled_from(MOMENTS),
     begin=st.integers(0, 2 * 1440),

@@ -76,7 +76,7 @@ class Warehouse:
         return {partition_of(finding.table, finding.partition): finding.objects for finding in found.findings}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     versions=st.lists(st.integers(1, 4), min_size=len(PLACES) + 1, max_size=len(PLACES) + 1),
     budget=st.integers(3, 16),

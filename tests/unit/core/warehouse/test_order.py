@@ -66,7 +66,7 @@ def place(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids="-".join)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_rows_sort_and_are_found_as_tuples_are(shape: list[str], data: st.DataObject) -> None:
     drawn = data.draw(rows(shape))

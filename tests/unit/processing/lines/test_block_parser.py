@@ -205,7 +205,7 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(lines=st.lists(LINES, min_size=1, max_size=8))
 def test_the_fate_of_a_line_does_not_depend_on_its_neighbours(lines: list[bytes]) -> None:
     together = parsed(*lines)
@@ -238,7 +238,7 @@ LINES: tuple[tuple[bytes, bytes | None], ...] = (
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     chosen=st.lists(st.sampled_from(LINES), min_size=1, max_size=12),
     cuts=st.lists(st.integers(0, 600), max_size=4),

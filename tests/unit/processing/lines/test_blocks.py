@@ -34,7 +34,7 @@ def blocks_of(body: bytes, most: int = 1 << 20) -> list[Block]:
     return [part for part in parts if isinstance(part, Block)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     lines=st.lists(st.binary(max_size=90).map(lambda line: line.replace(b"\n", b" ")), max_size=25),
     cuts=st.lists(st.integers(0, 2000), max_size=3),
@@ -89,7 +89,7 @@ def test_a_changed_byte_in_a_gzip_stream_is_corrupt() -> None:
 SIZES = [0, 1, 10, 63, 99, 100, 101, 102, 150, 199, 200, 201, 700]  # of lines, where 100 bytes are the most
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     sizes=st.lists(st.sampled_from(SIZES), min_size=1, max_size=20),
     most=st.sampled_from([1, 7, 50, 99, 100, 101, 1000]),

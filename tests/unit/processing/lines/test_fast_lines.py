@@ -101,7 +101,7 @@ def test_plain_lines_with_and_without_nulls_are_read_as_the_line_parser_reads_th
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_accepted_is_what_the_line_parser_accepts(data: st.DataObject) -> None:
     names = data.draw(st.permutations(list(TYPES)).flatmap(lambda some: st.integers(1, 5).map(lambda n: some[:n])))
     rows = [{name: PLAIN[name][0] for name in names} for _ in range(data.draw(st.integers(1, 4)))]
@@ -118,7 +118,7 @@ def test_what_is_accepted_is_what_the_line_parser_accepts(data: st.DataObject) -
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_byte_that_was_changed_anywhere_changes_nothing_of_that(data: st.DataObject) -> None:
     names = data.draw(st.sampled_from([["id", "price", "at", "day", "text", "flag"], ["text", "day", "big", "share"]]))
     text = bytearray(block(many([line({name: PLAIN[name][1] for name in names})])).data)

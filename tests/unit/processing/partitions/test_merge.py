@@ -18,7 +18,7 @@ from processing.partitions.merge import merge
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_batches_in_any_order_give_what_a_dictionary_gives(table: Table, data: st.DataObject) -> None:
     merges_as_a_dictionary(table, data)

@@ -68,7 +68,7 @@ def test_pieces_and_the_whole_are_the_same_bytes() -> None:
     assert streamed == whole
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     stored=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), min_size=16, max_size=60, unique=True),
     arriving=st.lists(st.tuples(st.integers(-9, 39), st.integers(0, 6)), min_size=1, max_size=40),

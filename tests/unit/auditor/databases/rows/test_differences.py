@@ -31,7 +31,7 @@ def holding(rows: dict[int, int], name: str) -> Holding:
     return holding_of_rows(target, Slice(name, 0, 1), pa.table(columns))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(source=STATE, warehouse=STATE, name=st.sampled_from(["fact_sales_order", "_current/design"]))
 def test_exactly_the_rows_that_differ_are_found(source: dict[int, int], warehouse: dict[int, int], name: str) -> None:
     held = holding(warehouse, name)

@@ -14,7 +14,7 @@ from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.session import PostgresSession
 
 pytestmark = pytest.mark.database
-FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # What breaks naive quoting, often.
 nasty = st.text(st.one_of(st.sampled_from("'\"\\$;-/*%:E\n\r\t\x01\x02{}"), st.characters(exclude_categories=["Cs"])))
