@@ -13,8 +13,8 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from core.warehouse.keys import as_texts, microseconds_of
 from core.warehouse.order import as_array
 
 FORMAT = b"starmend rows 1\n"
@@ -27,7 +27,7 @@ def digest_rows(rows: pa.Table) -> str:
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         values = as_array(column)
         digest.update(f"{name} {_type_name(values.type)}\n".encode())
-        digest.update(np.asarray(values.is_valid()).astype(np.uint8).tobytes())
+        digest.update(_validity(values))
         for part in _bytes(values):
             digest.update(part)
     return digest.hexdigest()
@@ -35,9 +35,10 @@ def digest_rows(rows: pa.Table) -> str:
 
 def rows_between(rows: pa.Table, time_column: str, start: int, end: int) -> pa.Table:
     """The rows whose instants lie in ``[start, end)`` (epoch seconds), in their order."""
-    times = rows.column(time_column)
-    low, high = (pa.scalar(second * 1_000_000, pa.int64()).cast(pa.timestamp("us")) for second in (start, end))
-    return rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
+    low, high = start * 1_000_000, end * 1_000_000
+    times = microseconds_of(as_array(rows.column(time_column)), null=high)
+    inside = (times >= low) & (times < high)
+    return rows if inside.all() else rows.filter(pa.array(inside))
 
 
 def proof_of(rows: pa.Table) -> list[object]:
@@ -62,39 +63,51 @@ def _type_name(kind: pa.DataType) -> str:
     return "integer"
 
 
+def _validity(values: pa.Array) -> bytes:
+    if not values.null_count:
+        return b"\x01" * len(values)
+    return np.asarray(values.is_valid()).astype(np.uint8).tobytes()
+
+
 def _bytes(values: pa.Array) -> list[bytes]:
+    """The values' bytes. What need not be cast or filled is not: of few rows that takes longer than their digest."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         values, kind = values.cast(pa.string()), pa.string()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _text(values.fill_null(""))
+        return _text(_filled(values, ""))
     if pa.types.is_decimal(kind):
         return [_decimals(values)]
     if pa.types.is_boolean(kind):
-        return [np.asarray(values.fill_null(False)).astype(np.uint8).tobytes()]
+        return [np.asarray(_filled(values, False)).astype(np.uint8).tobytes()]
     if pa.types.is_floating(kind):
-        return [np.asarray(values.cast(pa.float64()).fill_null(0.0)).view("<i8").tobytes()]
+        return [np.asarray(_filled(values.cast(pa.float64()), 0.0)).view("<i8").tobytes()]
     if pa.types.is_timestamp(kind):
-        values = values.cast(pa.timestamp("us")).cast(pa.int64())
-    elif pa.types.is_date(kind):
-        values = values.cast(pa.date32()).cast(pa.int32())
-    return [np.asarray(values.cast(pa.int64()).fill_null(0)).astype("<i8").tobytes()]
+        return [microseconds_of(values, null=0).astype("<i8").tobytes()]
+    if pa.types.is_date(kind):
+        values = values.cast(pa.date32()).view(pa.int32())
+    return [np.asarray(_filled(values, 0)).astype("<i8").tobytes()]
+
+
+def _filled(values: pa.Array, null: object) -> pa.Array:
+    return values.fill_null(null) if values.null_count else values
 
 
 def _text(values: pa.Array) -> list[bytes]:
     """All lengths, then all bytes; ``values`` holds no null."""
-    texts = values.cast(pa.string())
-    lengths = np.asarray(pc.binary_length(texts)).astype("<i8").tobytes()
+    texts = as_texts(values)
     _, offsets, data = texts.buffers()
-    if data is None or not len(texts):
-        return [lengths]
+    if not len(texts):
+        return [b""]
     ends = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return [lengths, bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])]
+    lengths = np.diff(ends).astype("<i8").tobytes()
+    return [lengths, bytes(memoryview(data)[int(ends[0]) : int(ends[-1])]) if data is not None else b""]
 
 
 def _decimals(values: pa.Array) -> bytes:
     """The unscaled 128-bit integers; the bytes under a null, which may be anything, become zero."""
-    wide = values.cast(pa.decimal128(values.type.precision, values.type.scale))
+    narrow = pa.decimal128(values.type.precision, values.type.scale)
+    wide = values if values.type.equals(narrow) else values.cast(narrow)
     buffer = wide.buffers()[1]
     if buffer is None:
         return b""
