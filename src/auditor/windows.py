@@ -13,15 +13,13 @@ from datetime import timedelta
 from itertools import product
 
 import numpy as np
-import pyarrow as pa
 
 from core.contract.model import Contract, Feed, Partition, Table, TradingCalendar
 from core.errors import PipelineBug
 from core.feeds.calendar import FOREVER
 from core.feeds.grid import Slots, expected_slots
-from core.feeds.partitions import TIME_DIGITS, column_of
+from core.feeds.partitions import TIME_DIGITS, by_bucket, column_of
 from core.time import at_epoch, iso
-from core.warehouse.keys import bucket_of
 
 HOUR, DAY = 3600, 86_400
 
@@ -134,8 +132,7 @@ def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[s
     if part.column == column_of(table, feed.entity_column) and part.transform == "value":
         return [entity.name for entity in feed.entities]
     if part.column == column_of(table, feed.entity_column) and part.transform == "bucket":
-        names = pa.array([entity.name for entity in feed.entities], pa.string())
-        return [str(bucket) for bucket in sorted(set(bucket_of(names, part.buckets).tolist()))]
+        return list(by_bucket(tuple(entity.name for entity in feed.entities), part.buckets))
     if part.column == column_of(table, feed.time_column) and part.transform in TIME_DIGITS:
         return _units(part.transform, window)
     raise PipelineBug(

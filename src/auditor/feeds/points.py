@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -110,20 +111,28 @@ class Coverage:
 
     def _positions(self, seconds: Slots) -> Slots:
         """``Grid.positions``, by a table instead of a search where the slots lie close together."""
+        if self._table is None:
+            return self.expectation.grid.positions(seconds)
+        low, high, step, table = self._table
+        offset = seconds - low
+        inside = (offset >= 0) & (offset <= high - low)
+        place, rest = np.divmod(offset, step)
+        return np.asarray(table[np.where(inside & (rest == 0), place, len(table) - 1)])
+
+    @functools.cached_property
+    def _table(self) -> tuple[int, int, int, Slots] | None:
+        """First and last slot, the step between them, and the place of each step's slot; the last place is of none."""
         slots = self.expectation.grid.slots
         if not len(slots):
-            return np.full(len(seconds), -1, np.int64)
+            return 0, -1, 1, np.full(1, -1, np.int64)
         low, high = int(slots[0]), int(slots[-1])
         step = int(np.gcd.reduce(np.diff(slots))) if len(slots) > 1 else 1
         size = (high - low) // step + 1
         if size > max(16 * len(slots), 1 << 16):
-            return self.expectation.grid.positions(seconds)
-        table = np.full(size + 1, -1, np.int64)  # the last place is for what lies outside
+            return None
+        table = np.full(size + 1, -1, np.int64)
         table[(slots - low) // step] = np.arange(len(slots))
-        offset = seconds - low
-        inside = (offset >= 0) & (offset <= high - low)
-        place, rest = np.divmod(offset, step)
-        return np.asarray(table[np.where(inside & (rest == 0), place, size)])
+        return low, high, step, table
 
     def _places(self, entities: pa.Array) -> Slots:
         if pa.types.is_dictionary(entities.type):

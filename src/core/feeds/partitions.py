@@ -5,6 +5,8 @@ A fact takes the feed's entity and time in columns of its own naming; its rollup
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -33,9 +35,17 @@ def entities_in(table: Table, feed: Feed, path: str, *, fact: Table | None = Non
         if part.column == of_entity and part.transform == "value":
             names = [name for name in names if name == value]
         elif part.column == of_entity and part.transform == "bucket" and names:
-            buckets = bucket_of(pa.array(names, pa.string()), part.buckets).tolist()
-            names = [name for name, bucket in zip(names, buckets, strict=True) if str(bucket) == value]
+            names = list(by_bucket(tuple(names), part.buckets).get(value, ()))
     return names
+
+
+@functools.lru_cache(maxsize=32)  # a scan asks for it of every partition, and it takes as long as to decode one
+def by_bucket(names: tuple[str, ...], buckets: int) -> Mapping[str, tuple[str, ...]]:
+    """The entities of each bucket that has any, in their order; buckets as paths have them, the smallest first."""
+    members: dict[int, list[str]] = {}
+    for name, bucket in zip(names, bucket_of(pa.array(names, pa.string()), buckets).tolist(), strict=True):
+        members.setdefault(bucket, []).append(name)
+    return {str(bucket): tuple(members[bucket]) for bucket in sorted(members)}
 
 
 def period_of(table: Table, feed: Feed, path: str, *, fact: Table | None = None) -> tuple[int, int]:
