@@ -102,7 +102,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         swept_until=unreferenced.until,
         doubts=weighed.doubts,
         rechecks=rechecks,
-        known=_known(services, contract, feed, calendar, [*findings, *rechecks]) if attempt < last else {},
+        known=_known(services, contract, feed, calendar, [*findings, *rechecks], targets) if attempt < last else {},
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     return result
@@ -166,6 +166,7 @@ def _known(
     feed: Feed,
     calendar: TradingCalendar,
     asked: Sequence[Finding | FetchHistory],
+    targets: Mapping[str, str],
 ) -> Mapping[str, tuple[KnownValue, ...]]:
     """Values near the points that the source is going to be asked for, as many as a run may make calls."""
     ranges: dict[str, Ranges] = {}
@@ -174,7 +175,14 @@ def _known(
             ranges[each.entity] = (*ranges.get(each.entity, ()), *each.ranges)
     limits = services.limits
     return known_values(
-        services.partitions, contract, feed, calendar, ranges, calls=limits.budget.calls, workers=limits.workers
+        services.partitions,
+        contract,
+        feed,
+        calendar,
+        ranges,
+        calls=limits.budget.calls,
+        workers=limits.workers,
+        targets=targets,
     )
 
 

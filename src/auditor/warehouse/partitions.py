@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -153,6 +153,21 @@ def locate_partition(store: PartitionStore, table: Table, path: str) -> Undecode
         if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
             return undecoded(missing, problem=f"{missing} is missing")
         missing = pointer.target
+
+
+def read_target(
+    store: PartitionStore, table: Table, path: str, columns: Collection[str], *, targets: Mapping[str, str]
+) -> Held:
+    """The rows of the object that was read of the partition before, by ``targets``, without asking its pointer again.
+
+    None where there was no object then; of a partition that is not in ``targets``, or whose object has gone since, the
+    rows as they are now. Problems and errors as of ``read_partition``.
+    """
+    target = targets.get(partition_of(table.folder, path))
+    if target == "":
+        return Undecoded(table, path).held(columns)
+    stored = store.read_object(target) if target else None
+    return _opened(table, path, stored).held(columns) if stored else read_partition(store, table, path, columns)
 
 
 def read_again(store: PartitionStore, held: Held, columns: Collection[str]) -> Held:

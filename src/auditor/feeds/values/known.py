@@ -8,9 +8,10 @@ was taken would speak for the next one; else some of either side came from the h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +20,12 @@ import pyarrow.compute as pc
 from auditor.feeds.points import MICROSECONDS
 from auditor.feeds.values.sample import FROM_HISTORY, PROVENANCE
 from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan
-from auditor.warehouse.partitions import read_partition
+from auditor.warehouse.partitions import Held, read_target
 from auditor.windows import Window, partitions_of
 from core.audit.history import NEAR, KnownValue, Ranges
 from core.contract.model import Column, Contract, Feed, Table, TradingCalendar
 from core.feeds.grid import Bitmap, Slots, expected_slots
-from core.feeds.partitions import column_of, entities_in
+from core.feeds.partitions import column_of
 from core.feeds.providers import NO_PROVIDER, comparable, history_span
 from core.ports import PartitionStore
 
@@ -44,10 +45,12 @@ def known_values(
     *,
     calls: int,
     workers: int,
+    targets: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[KnownValue, ...]]:
     """Values near the calls that these ranges of entities need, for the first so many ``calls``.
 
-    A partition that cannot be read has none. Raises ``TransientFailure`` where the store does not answer.
+    ``targets`` are the objects of partitions that were read already (``PartitionScan``): nobody asks their pointers
+    again. A partition that cannot be read has none. Raises ``TransientFailure`` where the store does not answer.
     """
     columns = comparable(contract, feed)
     if not ranges or not columns or feed.history.kind == NO_PROVIDER:
@@ -58,35 +61,47 @@ def known_values(
     by_entity: dict[str, list[HistoryCallPlan]] = {}
     for call in planned:
         by_entity.setdefault(call.entity, []).append(call)
-    few = replace(feed, entities=tuple(entity for entity in feed.entities if entity.name in by_entity))
-    windows = _windows(feed, calendar, planned)
+    near = _near_calls(feed, calendar, planned)
     known: dict[str, dict[KnownValue, None]] = {}
     for table in {table.name: table for table, _, _ in columns}.values():
         fields = tuple((column, field) for owner, column, field in columns if owner.name == table.name)
-        for entity, value in _of_table(store, table, few, windows, by_entity, fields, workers=workers):
+        read = partial(read_target, store, table, targets=targets or {})
+        for entity, value in _of_table(read, table, feed, near, by_entity, fields, workers=workers):
             known.setdefault(entity, {})[value] = None
     return {entity: tuple(sorted(values, key=lambda each: (each.slot, each.field))) for entity, values in known.items()}
 
 
-def _windows(feed: Feed, calendar: TradingCalendar, calls: Iterable[HistoryCallPlan]) -> list[Window]:
-    """The time around each call in which values are near, as far as one answer can hold them."""
+def _near_calls(
+    feed: Feed, calendar: TradingCalendar, calls: Iterable[HistoryCallPlan]
+) -> dict[tuple[int, int], Window]:
+    """The time around each call, by its bounds, in which values are near, as far as one answer can hold them."""
     span = int(history_span(feed.history).total_seconds())
-    windows: dict[Window, None] = {}
+    windows: dict[tuple[int, int], Window] = {}
     for start, end in {(call.start, call.end) for call in calls}:
         reach = min(NEAR, max(0, span - (end - start)))
         first, last = max(start - reach, calendar.covers_from), min(end + reach, calendar.covers_to)
         before = expected_slots(calendar, every=feed.every, start=min(first, start), end=start)[-REACH:]
         after = expected_slots(calendar, every=feed.every, start=end, end=max(last, end))[:REACH]
         first = int(before[0]) if len(before) else start
-        windows[Window(first, int(after[-1]) + feed.every if len(after) else end)] = None
-    return sorted(windows)
+        windows[start, end] = Window(first, int(after[-1]) + feed.every if len(after) else end)
+    return windows
+
+
+def _partitions(table: Table, feed: Feed, near: Mapping[tuple[int, int], Window], calls: Calls) -> list[str]:
+    """The partitions that may hold values of a call's entity near it, each once."""
+    paths: set[str] = set()
+    for entity in feed.entities:
+        if of_calls := calls.get(entity.name):
+            windows = {near[call.start, call.end] for call in of_calls}
+            paths.update(partitions_of(table, replace(feed, entities=(entity,)), windows))
+    return sorted(paths)
 
 
 def _of_table(
-    store: PartitionStore,
+    read_rows: Callable[[str, Collection[str]], Held],
     table: Table,
     feed: Feed,
-    windows: Sequence[Window],
+    near: Mapping[tuple[int, int], Window],
     calls: Calls,
     fields: Fields,
     *,
@@ -96,20 +111,16 @@ def _of_table(
     times, entities = column_of(table, feed.time_column), column_of(table, feed.entity_column)
     has_provenance = PROVENANCE in {column.name for column in table.columns}
     names = {times, entities, *(column.name for column, _ in fields), *((PROVENANCE,) if has_provenance else ())}
-    wanted = [
-        path
-        for path in partitions_of(table, feed, windows)
-        if not calls.keys().isdisjoint(entities_in(table, feed, path))
-    ]
+    windows = list(near.values())
 
     def read(path: str) -> pa.Table:
-        return _near(read_partition(store, table, path, names).rows, times, entities, windows, list(calls))
+        return _near(read_rows(path, names).rows, times, entities, windows, list(calls))
 
     with ThreadPoolExecutor(workers) as pool:
-        near = [rows for rows in pool.map(read, wanted) if rows.num_rows]
-    if not near:
+        parts = [rows for rows in pool.map(read, _partitions(table, feed, near, calls)) if rows.num_rows]
+    if not parts:
         return
-    rows = pa.concat_tables(near).combine_chunks()
+    rows = pa.concat_tables(parts).combine_chunks()
     order = pc.sort_indices(rows, sort_keys=[(entities, "ascending"), (times, "ascending")])
     rows = rows.take(order)
     slots = np.asarray(rows.column(times).cast(pa.int64())) // MICROSECONDS
@@ -134,7 +145,7 @@ def _near(rows: pa.Table, times: str, entities: str, windows: Sequence[Window], 
     """The rows of these entities between the first window's start and the last one's end."""
     if not rows.num_rows:
         return rows
-    first, last = windows[0].start, max(window.end for window in windows)
+    first, last = min(window.start for window in windows), max(window.end for window in windows)
     instants = rows.column(times).cast(pa.timestamp("us")).cast(pa.int64())
     inside = pc.and_(pc.greater_equal(instants, first * MICROSECONDS), pc.less(instants, last * MICROSECONDS))
     return rows.filter(pc.and_(inside, pc.is_in(rows.column(entities), value_set=pa.array(names, pa.string()))))
