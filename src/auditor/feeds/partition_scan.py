@@ -18,13 +18,13 @@ from auditor.feeds.expect import Expectation
 from auditor.feeds.points import Coverage
 from auditor.warehouse.outdated import OutdatedPlace
 from auditor.warehouse.parents import Parents
-from auditor.warehouse.partitions import Held, read_partition, rows_of_window
+from auditor.warehouse.partitions import Held, Undecoded, locate_partition, rows_of_window
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from auditor.windows import Window, facts_of, partitions_of
 from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
 from core.contract.model import Contract, Feed, Table
 from core.errors import of_kind
-from core.feeds.partitions import column_of
+from core.feeds.partitions import column_of, entities_in, period_of
 from core.ports import PartitionStore
 from core.warehouse.canonical_rows import proof_of
 
@@ -39,7 +39,7 @@ class PartitionScan:
     objects that were read, by partition (empty: there is none), ``sizes`` how many rows they have in all, ``folders``
     the tables' by their names. ``rolled_back``
     are without a hold: findings only where something is missing of them or differs from what was certified. An earlier
-    contract made those that are ``outdated``.
+    contract made those that are ``outdated``. ``kept`` are objects that lack points, for they are read once more.
     """
 
     coverage: Coverage
@@ -52,6 +52,7 @@ class PartitionScan:
     held: list[HeldPartition] = field(default_factory=list)
     rules: list[BrokenRule] = field(default_factory=list)
     orphans: list[OrphanKeys] = field(default_factory=list)
+    kept: dict[str, Undecoded] = field(default_factory=dict)
     outdated: list[OutdatedPlace] = field(default_factory=list)
 
 
@@ -63,10 +64,11 @@ def scan_partitions(
     parents: Parents | None = None,
     workers: int = 8,
     as_certified: bool = False,
+    keep: int = 0,
 ) -> PartitionScan:
     """Read every partition that can hold points of the windows. Without ``parents`` no rule is checked.
 
-    ``as_certified``: see ``read_partition``.
+    ``as_certified``: see ``read_partition``. ``keep``: so many bytes of objects that lack points are kept.
 
     Raises ``TransientFailure`` where the store does not answer.
     """
@@ -79,8 +81,11 @@ def scan_partitions(
         scan.folders[table.name] = table.folder
         wanted = partitions_of(table, feed, expectation.windows)
         read = _read_all(store, table, feed, wanted, workers=workers, as_certified=as_certified)
-        for partition, size, proofs in read:
+        for partition, size, proofs, undecoded in read:
             _add_partition(scan, table, feed, partition)
+            if 0 < undecoded.size <= keep and _lacks_points(scan.coverage, table, feed, partition.path):
+                scan.kept[partition.name] = undecoded
+                keep -= undecoded.size
             scan.sizes[partition.name] = size
             for window, proof in proofs.items():
                 scan.proofs[places[window]][partition.name] = proof
@@ -102,12 +107,13 @@ def _read_all(
     *,
     workers: int,
     as_certified: bool,
-) -> Iterator[tuple[Held, int, dict[Window, list[Any]]]]:
-    """The partitions with the rows of their windows, how many rows there are, and the proof of each window's."""
+) -> Iterator[tuple[Held, int, dict[Window, list[Any]], Undecoded]]:
+    """The partitions with the rows of their windows, how many rows there are, each window's proof, and the object."""
     times = column_of(table, feed.time_column)
 
-    def read(path: str) -> tuple[Held, int, dict[Window, list[Any]]]:
-        partition = read_partition(store, table, path, as_certified=as_certified)
+    def read(path: str) -> tuple[Held, int, dict[Window, list[Any]], Undecoded]:
+        undecoded = locate_partition(store, table, path)
+        partition = undecoded.held(as_certified=as_certified)
         proofs: dict[Window, list[Any]] = {}
         kept = []
         for window in wanted[path] if partition.rows.num_rows else ():
@@ -117,13 +123,18 @@ def _read_all(
                 kept.append(rows)
         # Only the windows' rows are kept: a month of one symbol costs no more than the hours that are scanned.
         rows = pa.concat_tables(kept).combine_chunks() if kept else partition.rows.slice(0, 0)
-        return replace(partition, rows=rows), partition.rows.num_rows, proofs
+        return replace(partition, rows=rows), partition.rows.num_rows, proofs, undecoded
 
     # A few at a time: what was read of a partition is let go before the next ones come, however many there are.
     paths = list(wanted)
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, len(paths), 2 * workers):
             yield from pool.map(read, paths[first : first + 2 * workers])
+
+
+def _lacks_points(coverage: Coverage, table: Table, feed: Feed, path: str) -> bool:
+    first, last = period_of(table, feed, path)
+    return coverage.lacks(entities_in(table, feed, path), first, last)
 
 
 def partition_problem(partition: Held) -> HeldPartition | BrokenPartition | None:

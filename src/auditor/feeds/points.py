@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +73,12 @@ class Coverage:
             first, last = np.searchsorted(self.expectation.grid.slots, [start, end])
             part = row[first:last]
             part[part == MISSING] = ABSENT
+
+    def lacks(self, entities: Iterable[str], start: int, end: int) -> bool:
+        """Whether one of these entities misses a point between two instants."""
+        first, last = np.searchsorted(self.expectation.grid.slots, [start, end])
+        rows = [self._row_of[entity] for entity in entities if entity in self._row_of]
+        return bool((self.cells[rows, first:last] == MISSING).any())
 
     @property
     def missing(self) -> Bitmap:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auditor.evidence.absent import Absence
@@ -28,6 +28,7 @@ from auditor.state import read_state
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import OutdatedPlace, find_outdated
 from auditor.warehouse.parents import parents_of
+from auditor.warehouse.partitions import SeenPartitions
 from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
 from core.audit.certificate import LedgerEntry, window_name
@@ -38,6 +39,7 @@ from core.contract.model import Contract, Feed, TradingCalendar
 from core.feeds.partitions import covers, period_of
 from core.time import epoch, iso
 
+KEPT_BYTES = 64 << 20  # objects that are read once more, for values near what is missing
 Place = tuple[str, str]  # table and partition
 
 
@@ -68,7 +70,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
     absences, expired = believed_absences(services, order.dataset, order.windows)
     objects, until = _scan_objects(services, contract, now)
-    targets: Mapping[str, str] = {}
+    partitions = SeenPartitions(services.partitions)
     sample: tuple[Compare, ...] = ()
     weighed = Weighed()
     seen: Sequence[OutdatedPlace] = ()
@@ -79,13 +81,14 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         weighed = scanned.weighed
         findings = _findings(services, contract, feed, scanned)
         windows = _window_results(order, contract, feed, scanned)
-        targets, coverage = scanned.partitions.targets, scanned.partitions.coverage
+        coverage = scanned.partitions.coverage
+        partitions = replace(partitions, targets=scanned.partitions.targets, kept=scanned.partitions.kept)
         seen = scanned.partitions.outdated if order.scheduled else ()
         sample = choose_sample(contract, feed, coverage, scanned.entries, now=seconds) if not attempt else ()
     redriven = read_state(services.records, order.dataset).redriven
     letters = find_dead_letters(services.dead_letters, order.dataset, redriven)
     unreferenced = find_unreferenced(
-        services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
+        services, contract, order.run, audited=partitions.targets, scheduled=order.scheduled, attempt=attempt
     )
     outdated = find_outdated(services, contract, order.outdated, seen)
     rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
@@ -95,14 +98,14 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         subject=feed.table.name,
         windows=tuple(windows),
         findings=(*objects, *findings, *letters, *lagging, *outdated, *unreferenced.findings),
-        targets=targets,
+        targets=partitions.targets,
         objects_until=until,
         audited_at=iso(seconds),
         sample=sample,
         swept_until=unreferenced.until,
         doubts=weighed.doubts,
         rechecks=rechecks,
-        known=_known(services, contract, feed, calendar, [*findings, *rechecks], targets) if attempt < last else {},
+        known=_known(services, contract, feed, calendar, [*findings, *rechecks], partitions) if attempt < last else {},
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     return result
@@ -143,7 +146,9 @@ def _scan_windows(
     """Read the windows. ``absences`` are those that are believed, and those of earlier releases that are no longer."""
     parents = parents_of(services.partitions, services.contracts.table)
     workers = services.limits.workers
-    partitions = scan_partitions(contract, expectation, services.partitions, parents=parents, workers=workers)
+    partitions = scan_partitions(
+        contract, expectation, services.partitions, parents=parents, workers=workers, keep=KEPT_BYTES
+    )
     believed, expired = absences
     weighed = weigh_claims(services, feed, partitions.coverage, believed, expired, dataset=order.dataset, run=order.run)
     names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
@@ -166,7 +171,7 @@ def _known(
     feed: Feed,
     calendar: TradingCalendar,
     asked: Sequence[Finding | FetchHistory],
-    targets: Mapping[str, str],
+    partitions: SeenPartitions,
 ) -> Mapping[str, tuple[KnownValue, ...]]:
     """Values near the points that the source is going to be asked for, as many as a run may make calls."""
     ranges: dict[str, Ranges] = {}
@@ -174,16 +179,7 @@ def _known(
         if isinstance(each, MissingPoints | FetchHistory):
             ranges[each.entity] = (*ranges.get(each.entity, ()), *each.ranges)
     limits = services.limits
-    return known_values(
-        services.partitions,
-        contract,
-        feed,
-        calendar,
-        ranges,
-        calls=limits.budget.calls,
-        workers=limits.workers,
-        targets=targets,
-    )
+    return known_values(partitions, contract, feed, calendar, ranges, calls=limits.budget.calls, workers=limits.workers)
 
 
 def _disputed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pyarrow as pa
@@ -75,6 +75,11 @@ class Undecoded:
     @property
     def name(self) -> str:
         return partition_of(self.table.folder, self.path)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the object; 0 where there is none."""
+        return self.opened.size if self.opened else 0
 
     @property
     def sound_digest(self) -> str:
@@ -155,19 +160,30 @@ def locate_partition(store: PartitionStore, table: Table, path: str) -> Undecode
         missing = pointer.target
 
 
-def read_target(
-    store: PartitionStore, table: Table, path: str, columns: Collection[str], *, targets: Mapping[str, str]
-) -> Held:
-    """The rows of the object that was read of the partition before, by ``targets``, without asking its pointer again.
+@dataclass(frozen=True, slots=True)
+class SeenPartitions:
+    """Partitions that were read, by name: their objects' keys (empty: there was none), and some of the objects."""
 
-    None where there was no object then; of a partition that is not in ``targets``, or whose object has gone since, the
-    rows as they are now. Problems and errors as of ``read_partition``.
-    """
-    target = targets.get(partition_of(table.folder, path))
-    if target == "":
-        return Undecoded(table, path).held(columns)
-    stored = store.read_object(target) if target else None
-    return _opened(table, path, stored).held(columns) if stored else read_partition(store, table, path, columns)
+    store: PartitionStore
+    targets: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Undecoded] = field(default_factory=dict)
+
+    def read(self, table: Table, path: str, columns: Collection[str]) -> Held:
+        """The named columns of the object that was read, its pointer not asked again; no rows where there was none.
+
+        Of a partition that was not read, or whose object has gone since, the rows as they are now. Problems and errors
+        as of ``read_partition``.
+        """
+        name = partition_of(table.folder, path)
+        target = self.targets.get(name)
+        if target == "":
+            return Undecoded(table, path).held(columns)
+        if name in self.kept:
+            return self.kept[name].held(columns)
+        stored = self.store.read_object(target) if target else None
+        return (
+            _opened(table, path, stored).held(columns) if stored else read_partition(self.store, table, path, columns)
+        )
 
 
 def read_again(store: PartitionStore, held: Held, columns: Collection[str]) -> Held:

@@ -34,6 +34,11 @@ class Opened:
         self._check: threading.Thread | None = None
 
     @property
+    def size(self) -> int:
+        """The object's bytes."""
+        return len(self._body)
+
+    @property
     def is_sound(self) -> bool:
         """Whether the rows' bytes are those that the commit wrote."""
         if self._check:

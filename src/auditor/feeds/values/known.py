@@ -8,10 +8,9 @@ was taken would speak for the next one; else some of either side came from the h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +19,13 @@ import pyarrow.compute as pc
 from auditor.feeds.points import MICROSECONDS
 from auditor.feeds.values.sample import FROM_HISTORY, PROVENANCE
 from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan
-from auditor.warehouse.partitions import Held, read_target
+from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Window, partitions_of
 from core.audit.history import NEAR, KnownValue, Ranges
 from core.contract.model import Column, Contract, Feed, Table, TradingCalendar
 from core.feeds.grid import Bitmap, Slots, expected_slots
 from core.feeds.partitions import column_of
 from core.feeds.providers import NO_PROVIDER, comparable, history_span
-from core.ports import PartitionStore
 
 EACH = 2  # values of a column on one side of a call (or between its gaps), of each provenance
 REACH = 100  # owed slots on each side, among which they are looked for
@@ -37,7 +35,7 @@ Calls = Mapping[str, Sequence[HistoryCallPlan]]  # by entity
 
 
 def known_values(
-    store: PartitionStore,
+    seen: SeenPartitions,
     contract: Contract,
     feed: Feed,
     calendar: TradingCalendar,
@@ -45,12 +43,10 @@ def known_values(
     *,
     calls: int,
     workers: int,
-    targets: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[KnownValue, ...]]:
     """Values near the calls that these ranges of entities need, for the first so many ``calls``.
 
-    ``targets`` are the objects of partitions that were read already (``PartitionScan``): nobody asks their pointers
-    again. A partition that cannot be read has none. Raises ``TransientFailure`` where the store does not answer.
+    A partition that cannot be read has none. Raises ``TransientFailure`` where the store does not answer.
     """
     columns = comparable(contract, feed)
     if not ranges or not columns or feed.history.kind == NO_PROVIDER:
@@ -65,8 +61,7 @@ def known_values(
     known: dict[str, dict[KnownValue, None]] = {}
     for table in {table.name: table for table, _, _ in columns}.values():
         fields = tuple((column, field) for owner, column, field in columns if owner.name == table.name)
-        read = partial(read_target, store, table, targets=targets or {})
-        for entity, value in _of_table(read, table, feed, near, by_entity, fields, workers=workers):
+        for entity, value in _of_table(seen, table, feed, near, by_entity, fields, workers=workers):
             known.setdefault(entity, {})[value] = None
     return {entity: tuple(sorted(values, key=lambda each: (each.slot, each.field))) for entity, values in known.items()}
 
@@ -98,7 +93,7 @@ def _partitions(table: Table, feed: Feed, near: Mapping[tuple[int, int], Window]
 
 
 def _of_table(
-    read_rows: Callable[[str, Collection[str]], Held],
+    seen: SeenPartitions,
     table: Table,
     feed: Feed,
     near: Mapping[tuple[int, int], Window],
@@ -114,7 +109,7 @@ def _of_table(
     windows = list(near.values())
 
     def read(path: str) -> pa.Table:
-        return _near(read_rows(path, names).rows, times, entities, windows, list(calls))
+        return _near(seen.read(table, path, names).rows, times, entities, windows, list(calls))
 
     with ThreadPoolExecutor(workers) as pool:
         parts = [rows for rows in pool.map(read, _partitions(table, feed, near, calls)) if rows.num_rows]

@@ -8,6 +8,7 @@ from auditor.feeds.choose import choose_windows
 from auditor.feeds.scan import scan_feed
 from auditor.feeds.values.known import known_values
 from auditor.repairs.execute import make_plan
+from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Scope
 from core.audit.history import KnownValue
 from core.audit.repair_jobs import FetchHistory, repair_from_data, repair_to_data
@@ -18,7 +19,9 @@ MIDNIGHT = epoch("2026-12-01T00:00:00Z")
 
 def known_of(lake: AuditedFeed, *gaps: tuple[int, int], calls: int = 10) -> dict[str, tuple[KnownValue, ...]]:
     ranges = {"AAPL": gaps, "ZM": gaps}
-    return known_values(lake.partitions, lake.contract, lake.feed, CALENDAR, ranges, calls=calls, workers=2)
+    return known_values(
+        SeenPartitions(lake.partitions), lake.contract, lake.feed, CALENDAR, ranges, calls=calls, workers=2
+    )
 
 
 def test_they_lie_on_both_sides_and_between_the_gaps_whatever_partition_has_them() -> None:
