@@ -266,7 +266,7 @@ def rederive(
     def make(current: State) -> Next | AlreadyThere:
         given, inputs = remake()
         rows = with_latest(dedupe(given, layout), layout)
-        if isinstance(current, Current) and current.footer.inputs == inputs and _holds(current, rows, layout):
+        if isinstance(current, Current) and _holds(current, rows, layout) and current.footer.inputs == inputs:
             return already_there(current)
         return Next("restate", rows, layout.recorded, inserted=rows.num_rows, inputs=inputs)
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_contract, points_of
 
 from auditor.audits import begin_audit, end_audit, open_audit
-from auditor.feeds.choose import FeedOrder, choose_windows, months_between
+from auditor.feeds.choose import SWEPT_WINDOWS, FeedOrder, choose_windows, months_between, proven_again
 from auditor.services import Limits
-from auditor.state import read_state
-from auditor.windows import Scope
+from auditor.state import change_state, read_state
+from auditor.windows import DAY, Scope, Window
+from core.audit.findings import BrokenPartition
 from core.contract.model import Contract, Feed
 from core.errors import UnknownTable
 from core.time import iso
@@ -113,6 +114,31 @@ def test_a_certified_window_rests_until_its_partition_has_another_object() -> No
     assert starts(choose(lake)) == []
     lake.put(points_of(TWO, TWO + HOUR, symbols=["ZM"]), provenance="late")
     assert starts(choose(lake)) == [TWO]
+
+
+def test_certified_windows_of_the_last_days_are_read_again_in_turn_so_that_what_is_gone_or_altered_is_found() -> None:
+    lake = AuditedFeed(now=TWO + HOUR + 200)
+    lake.put(points_of(TWO, TWO + HOUR))
+    audit(lake, "first")
+    (name,) = (each for each in lake.partitions.history if each.startswith("fact_quote/symbol=AAPL"))
+    lake.partitions.objects.pop(lake.partitions.history[name][-1])  # the pointer stays
+    change_state(lake.records, DATASET, lambda state: replace(state, frontier=TWO + 40 * HOUR))
+    lake.now = TWO + 40 * HOUR + 200
+    begun = begin_audit(lake.services, DATASET, "second", Scope(lake.now))
+    (finding,) = (each for each in begun.scan(attempt=0).findings if isinstance(each, BrokenPartition))
+    assert "is missing" in finding.problem
+
+
+@given(days=st.integers(1, 62))
+def test_all_certified_windows_of_the_last_days_come_round_within_a_hundred_audits(days: int) -> None:
+    windows = [Window(TWO + hour * HOUR, TWO + (hour + 1) * HOUR) for hour in range(24 * days)]
+    read: set[Window] = set()
+    for audit_number in range(97):
+        now = windows[-1].end + (2 + audit_number) * DAY
+        part = proven_again(windows, before=now, now=TWO + audit_number * HOUR)
+        assert len(part) <= SWEPT_WINDOWS
+        read.update(part)
+    assert read == set(windows)
 
 
 def test_a_stored_order_is_the_order() -> None:

@@ -12,6 +12,7 @@ from tests.support.tables import COUNTS, column, counts, fact, rows_of
 
 from core.errors import OutOfReach
 from core.ports import PartitionStore, Pointer, Refused, Written
+from core.warehouse.pointer import pointer_key
 from processing.partitions.commit import (
     AlreadyThere,
     CommitContext,
@@ -22,6 +23,7 @@ from processing.partitions.commit import (
     commit_rows,
     commit_table,
     read_partition,
+    rederive,
 )
 
 SUM = fact("dim_sum", ["name"], [column("name", "string"), column("total", "bigint")])
@@ -57,6 +59,28 @@ def derive(store: PartitionStore, summing: Summing, *, seed: int = 99, contract:
 def totals(store: PartitionStore) -> dict[str, int]:
     snapshot = read_partition(store, SUM, "")
     return {row["name"]: row["total"] for row in snapshot.table.to_pylist()} if snapshot else {}
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "altered", "no pointer"])
+def test_a_computed_partition_is_made_again_whatever_has_become_of_its_object(damage: str) -> None:
+    store = MemoryPartitions()
+    rows = rows_of(SUM, [{"name": "dim_count", "total": 1}])
+
+    def remake() -> Outcome:
+        return rederive(store, SUM, "", lambda: (rows, {"dim_count": "key"}), context=context(random.randrange(2**31)))
+
+    made = remake()
+    assert isinstance(made, Committed)
+    assert isinstance(remake(), AlreadyThere)
+    body = store.objects[made.key]
+    if damage == "gone":
+        store.objects.pop(made.key)
+    elif damage == "no pointer":
+        store.objects.pop(pointer_key("dim_sum"))
+    else:
+        store.objects[made.key] = body[:20] if damage == "cut off" else body[:4] + bytes([body[4] ^ 1]) + body[5:]
+    assert isinstance(remake(), Committed)
+    assert totals(store) == {"dim_count": 1}
 
 
 def test_a_derived_table_names_the_objects_that_it_was_made_of() -> None:
