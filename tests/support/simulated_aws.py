@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.loaders import Loader
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ssm.models import ssm_backends
 
 ClientOf = Callable[[str], Any]
 REGION = "us-east-1"
@@ -20,6 +22,14 @@ def _service_models() -> Loader:
     """botocore's descriptions of the services: a tenth of a second each, read once for all tests."""
     loader: Loader = botocore.session.get_session().get_component("data_loader")
     return loader
+
+
+def make_parameters(values: Mapping[str, str]) -> None:
+    """What Terraform did before: all parameters at once, for each would be a call of three milliseconds."""
+    backend = ssm_backends[DEFAULT_ACCOUNT_ID][REGION]
+    nothing = {"description": "", "allowed_pattern": "", "keyid": "", "tags": [], "tier": None, "policies": None}
+    for name, value in values.items():
+        backend.put_parameter(name, value=value, parameter_type="String", overwrite=False, data_type="text", **nothing)
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ def _first_days(name: str, first: dt.date, last: dt.date) -> Iterator[tuple[int,
             yield start, start + 86_400
 
 
+@cache  # the library takes a third of a second for an exchange's years
 def trading_calendar(name: str, *, first: dt.date, last: dt.date) -> TradingCalendar:
     """The segments in which ``name`` is open from the day ``first`` to the day ``last``, both whole (UTC).
 

@@ -139,8 +139,9 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(canonical_text(to_data(value)).encode()).hexdigest()
 
 
+@functools.lru_cache(maxsize=4)
 def load_rendered(text: str | bytes) -> Contracts:
-    """Read what ``contract render`` wrote; raises ``ValueError`` on another format."""
+    """Read what ``contract render`` wrote; raises ``ValueError`` on another format. The same text is read once."""
     document = json.loads(text)
     if document.get("format") != FORMAT:
         raise ValueError(

@@ -6,17 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.commands import Command, commands
+from tests.support.lake import shipped_contracts
 from tests.support.packages import compile_once
-from tests.support.simulated_aws import REGION, ClientOf, client_of
+from tests.support.simulated_aws import REGION, ClientOf, client_of, make_parameters
 
 from aws.deployment import DESCRIPTION, Deployment
-from core.authoring.load import load
 from core.rendering.render import render
 
 __all__ = ["client_of"]
@@ -68,7 +67,7 @@ class Account:
 @functools.cache
 def rendered() -> str:
     """The contracts that the project ships with."""
-    return render(load(REPOSITORY / "contracts", today=date(2026, 11, 20)))
+    return render(shipped_contracts())
 
 
 @pytest.fixture
@@ -76,8 +75,7 @@ def account(client_of: ClientOf, starmend: Command) -> Account:
     buckets = {role: f"starmend-dev-{role}-123456789012" for role in ("ingest", "warehouse", "results", "code")}
     for name in buckets.values():
         client_of("s3").create_bucket(Bucket=name)
-    for name, value in json.loads(rendered())["parameters"].items():
-        client_of("ssm").put_parameter(Name=f"/starmend/dev/{name}", Value=value, Type="String")
+    make_parameters({f"/starmend/dev/{name}": value for name, value in json.loads(rendered())["parameters"].items()})
     arrivals = client_of("sqs").create_queue(QueueName="starmend-dev-arrivals")["QueueUrl"]
     sha256 = hashlib.sha256(rendered().encode()).hexdigest()
     description = {
