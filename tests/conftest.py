@@ -114,5 +114,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: (not _shares_the_stack(item), item.get_closest_marker("stack") is None))
 
 
+@functools.cache
+def _step_back() -> None:
+    os.nice(5)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Beside the tests of the shared stack, the longest chain, all others take what it leaves: it is not the last."""
+    if hasattr(item.config, "workerinput") and not _shares_the_stack(item):
+        _step_back()
+
+
 def _shares_the_stack(item: pytest.Item) -> bool:
     return "stack" in getattr(item, "fixturenames", ())

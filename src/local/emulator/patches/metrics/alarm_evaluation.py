@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -116,11 +117,27 @@ def _measured(metric: dict[str, Any], statistic: str, period: float, count: int,
     key = (metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions))
     length = period * _scale
     buckets: list[list[Any]] = [[] for _ in range(count)]
-    for point in list(cloudwatch._metrics.get(key) or ()):
+    for point in _since(cloudwatch._metrics.get(key) or [], now - length * count - 1):
         age = int((now - point["Timestamp"]) / length) if point["Timestamp"] <= now else 0
         if age < count:
             buckets[count - 1 - age].append(point)
     return [cloudwatch._stat_value(cloudwatch._calc_stats(b), statistic, b) if b else None for b in buckets]
+
+
+_sorted: dict[int, tuple[Any, int]] = {}  # by the list's id: its first point, and how many points are in order
+
+
+def _since(points: list[dict[str, Any]], start: float) -> list[dict[str, Any]]:
+    """The points from a time on, and others where they came in no order: each round looks at hours of points else."""
+    here = list(points)
+    first, known = _sorted.get(id(points), (None, 0))
+    if not here or here[0] is not first or known > len(here):
+        known = min(len(here), 1)
+    while 0 < known < len(here) and here[known - 1]["Timestamp"] <= here[known]["Timestamp"]:
+        known += 1
+    if here:
+        _sorted[id(points)] = here[0], known
+    return here[bisect_left(here, start, hi=known, key=lambda point: float(point["Timestamp"])) :]
 
 
 def state_of(alarm: dict[str, Any], values: Sequence[Value]) -> str:
