@@ -27,6 +27,7 @@ ROW_GROUP = 131_072
 CODEC, CODEC_OF_FEW = "zstd", "snappy"  # zstd at Arrow's level, 1
 FEW_ROWS = 65_536  # most of them are rewritten every minute: a tenth fewer bytes of little are not worth the time
 HASH_BESIDE = 4_000_000  # bytes in memory; from here on a thread of its own hashes what the writer writes
+GATHERED_BYTES = 256 << 10  # bytes that are written at once; the writer would call for each page and each page's head
 HASH_AT_ONCE = 2_000_000  # bytes; the writer writes pages of some kilobytes, for which no thread is worth waking
 _MOST_VALUES = 65_536  # of a dictionary: beyond it the writer would give up half way
 _SAMPLE = (256, 4_096)
@@ -57,7 +58,7 @@ def encode(
     head = next(pieces)
     with _Sink(beside=head.nbytes > HASH_BESIDE) as sink:
         with pq.ParquetWriter(
-            sink,
+            sink.stream,
             rows.schema,
             compression=CODEC_OF_FEW if rows.num_rows <= FEW_ROWS else CODEC,
             use_dictionary=_dictionaries(rows.num_rows, head, parent),
@@ -85,11 +86,15 @@ def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str
 
 
 class _Sink:
-    """The sink of the Parquet writer: keeps the bytes and hashes them, at once or in a thread (``beside``)."""
+    """The sink of the Parquet writer: keeps the bytes and hashes them, at once or in a thread (``beside``).
+
+    The writer writes to ``stream``, which gathers the many small pieces of few rows.
+    """
 
     closed = False
 
     def __init__(self, *, beside: bool) -> None:
+        self.stream = pa.BufferedOutputStream(pa.PythonFile(self, mode="w"), GATHERED_BYTES)
         self._content = io.BytesIO()
         self._hash = hashlib.sha256()
         self._size = 0
@@ -101,6 +106,7 @@ class _Sink:
         return self
 
     def __exit__(self, *_: object) -> None:
+        del self.stream  # it holds the sink, which would hold all bytes until they are searched for such circles
         if self._beside:
             self._beside.shutdown()
 
@@ -132,6 +138,7 @@ class _Sink:
 
     def digest(self) -> tuple[str, int]:
         """The SHA-256 of the bytes written so far, and how many they are."""
+        self.stream.flush()
         if self._beside:
             self._beside.submit(self._take, self._handed_on()).result()
         else:
@@ -140,6 +147,7 @@ class _Sink:
 
     def content(self) -> bytes:
         """All bytes; what came after the digest is not hashed."""
+        self.stream.flush()
         for part in self._handed_on():
             self._content.write(part)
         return self._content.getvalue()
