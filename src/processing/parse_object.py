@@ -22,6 +22,7 @@ from core.warehouse.order import as_array
 from processing.check import broken_rules, outside_promise
 from processing.lines.block_parser import BlockParser, parser_for
 from processing.lines.blocks import UnreadableObject, line_blocks
+from processing.lines.memory import give_memory_back
 from processing.lines.parsed import Parsed, Rejected
 from processing.plan import SourcePlan
 from processing.read_ahead import map_ahead
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 WORKERS = 2  # threads that parse blocks, where there are cores for them
+RUN_BYTES = 32 << 20  # of blocks' rows that are joined on the way
 LARGE_BYTES = 64 << 20  # of rows: from here on it matters when memory goes back, which costs as much as to join them
 MOST_OUTSIDE = 1000  # lines outside of the promise that are kept in quarantine; the ingest object has all of them
 MOST_REJECTED_BYTES = 32 << 20  # kept in memory until the batch is done
@@ -125,6 +127,35 @@ def parse_object(
 
 
 @dataclass
+class _Rows:
+    """The rows of a table, block after block. Those of many blocks are joined on the way (``runs``).
+
+    Memory that is given back between thousands of small arrays stays with the process until the last of them goes.
+    """
+
+    runs: list[pa.Table] = field(default_factory=list)
+    blocks: list[pa.Table] = field(default_factory=list)
+    waiting: int = 0
+    num_rows: int = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Put the rows of a block behind the others."""
+        self.blocks.append(rows)
+        self.num_rows += rows.num_rows
+        self.waiting += rows.nbytes
+        if self.waiting > RUN_BYTES:
+            self.runs.append(_joined(self.blocks))
+            self.waiting = 0
+
+    def joined(self) -> pa.Table:
+        """All rows, each column one array. They are handed out: none is left here."""
+        tables = [*self.runs, *self.blocks]
+        self.runs.clear()
+        self.blocks.clear()
+        return _joined(tables)
+
+
+@dataclass
 class _Work:
     """The state of parsing one object: what its blocks gave so far."""
 
@@ -140,7 +171,7 @@ class _Work:
     rejected_bytes: int = 0
     unknown: set[str] = field(default_factory=set)
     rows_bytes: int = 0
-    shaped: dict[str, list[pa.Table]] = field(default_factory=dict)
+    shaped: dict[str, _Rows] = field(default_factory=dict)
 
     def shape(self, parsed: Parsed) -> None:
         """Add the star rows of a block; a row that one table refuses is refused by all, for its line is one."""
@@ -166,7 +197,7 @@ class _Work:
         self._account(valid, {int(parsed.lines[row]) for row in outside})
 
     def _keep(self, table: Table, rows: pa.Table) -> None:
-        self.shaped.setdefault(table.name, []).append(rows)
+        self.shaped.setdefault(table.name, _Rows()).add(rows)
         self.rows_bytes += rows.nbytes + SORTED_BYTES * rows.num_rows
 
     def _own_dimensions(self) -> tuple[Table, ...]:
@@ -222,7 +253,7 @@ class _Work:
         """Why the rest of the object need not be read, or nothing: its rows would take all of the function's memory."""
         if self.rows_bytes <= MOST_ROWS_BYTES:
             return ""
-        rows = sum(table.num_rows for tables in self.shaped.values() for table in tables)
+        rows = sum(table.num_rows for table in self.shaped.values())
         return f"too_large: its first {rows} rows take over {MOST_ROWS_BYTES >> 20} MiB; write it into several objects"
 
     def parts(self) -> tuple[Part, ...]:
@@ -231,7 +262,7 @@ class _Work:
         return tuple(
             Part(table, path, rows)
             for table in tables
-            for path, rows in partition_rows(table, _joined(self.shaped.pop(table.name, []))).items()
+            for path, rows in partition_rows(table, self.shaped.pop(table.name, _Rows()).joined()).items()
         )
 
 
@@ -241,6 +272,8 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
         return pa.table({})
     schema = tables[0].schema
     is_large = sum(table.nbytes for table in tables) > LARGE_BYTES
+    if is_large:
+        give_memory_back()
     columns = [[table.column(number) for table in tables] for number in range(len(schema))]
     tables.clear()
     joined: list[pa.Array] = []
