@@ -21,7 +21,7 @@ def run(options: Options) -> Result:
     minutes = options.amount(MINUTES)
     plan = freshness.plan_of(options.scratch / "contracts", ENTITIES)
     with Stack.up(options.scratch, plan, say=options.progress) as stack:
-        quotes = freshness.quotes(stack, minutes, ENTITIES, options.progress)
+        quotes = freshness.quotes(stack, minutes, options.progress)
         rows = freshness.rows(stack, PASSES, ORDERS, options.progress)
         gaps, audited = freshness.heal(stack, ENTITIES, options.progress)
         with_schedule = freshness.with_schedule(rows, freshness.database_of(stack))

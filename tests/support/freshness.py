@@ -11,11 +11,8 @@ import datetime as dt
 import gzip
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,9 +22,11 @@ import yaml
 
 from aws.objects import S3ObjectStore
 from aws.pointers import S3PartitionStore
-from core.contract.model import Database, Feed, Table
+from core.contract.model import Database
 from core.errors import of_kind
 from core.time import format_second
+from core.warehouse.partition_objects import open_object
+from core.warehouse.pointer import version_of
 from local.database.changes import Changes
 from local.demo import SALES, await_horizon
 from local.healing import audit
@@ -36,7 +35,7 @@ from local.market.prices import candles, dollars
 from local.provisioning import Plan
 from local.stack import Stack
 from local.trading import AFTER_THE_MINUTE, QUOTES
-from processing.partitions.commit import read_partition
+from processing.partitions.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKETS, OBJECTS, LOOK_SECONDS = 8, 4, 0.25
@@ -61,73 +60,55 @@ def plan_of(folder: Path, entities: int) -> Plan:
 # ---------------------------------------------------------------- what can be queried
 
 
-@dataclass
-class Watch:
-    """Rows of a fact by the time at which a reader first found them; ``rows`` says what a reader takes for a row."""
-
-    stack: Stack
-    table: Table
-    columns: Sequence[str]
-    seen: dict[tuple[Any, ...], float] = field(default_factory=dict)
-
-    def look(self, known: dict[str, str]) -> None:
-        """Read the partitions whose pointers are others than were known."""
-        s3, bucket = self.stack.deployment.clients("s3"), self.stack.deployment.warehouse_bucket
-        pointers = S3ObjectStore(s3, bucket).list(f"warehouse/{self.table.folder}/")
-        changed = {info.key: info.etag for info in pointers if known.get(info.key) != info.etag}
-        for key in changed:
-            path = key.removeprefix(f"warehouse/{self.table.folder}/").rpartition("/")[0]
-            snapshot = read_partition(S3PartitionStore(s3, bucket), self.table, path)
-            at = time.time()
-            rows = zip(*(snapshot.table[name].to_pylist() for name in self.columns), strict=True) if snapshot else ()
-            for row in rows:
-                self.seen.setdefault(row, at)
-        known |= changed
-
-    def await_rows(self, count: int, *, within: float) -> None:
-        """Wait until so many have been found. Raises ``TimeoutError``."""
-        until = time.monotonic() + within
-        while len(self.seen) < count:
-            if time.monotonic() > until:
-                raise TimeoutError(f"{len(self.seen)} of {count} rows of {self.table.name} could be read")
-            time.sleep(LOOK_SECONDS)
+WRITTEN = 1.1  # seconds from the time that S3 shows of an object, which has no fractions, until its pointer is swapped
 
 
-@contextmanager
-def watching(stack: Stack, table: str, *columns: str) -> Iterator[Watch]:
-    """Look at a fact all the time, in a thread of its own."""
-    watch, over = Watch(stack, stack.deployment.contracts.table(table), columns), threading.Event()
-    known: dict[str, str] = {}
+def readable(stack: Stack, table: str, *columns: str) -> dict[tuple[Any, ...], float]:
+    """Rows of a fact by when a reader could first find them, as the partitions' versions tell it; by these columns."""
+    deployment, contract = stack.deployment, stack.deployment.contracts.table(table)
+    s3, bucket = deployment.clients("s3"), deployment.warehouse_bucket
+    partitions, seen = S3PartitionStore(s3, bucket), dict[tuple[Any, ...], float]()
+    for info in S3ObjectStore(s3, bucket).list(f"warehouse/{contract.folder}/"):
+        partition = info.key.removeprefix("warehouse/").rpartition("/")[0]
+        for key in sorted(partitions.list_objects(partition), key=version_of):
+            stored = partitions.read_object(key)
+            assert stored is not None
+            rows = open_object(key, stored.body).read(Layout.of(contract).schema).select(columns)
+            at = stored.modified.timestamp() + WRITTEN
+            for row in zip(*(rows[name].to_pylist() for name in columns), strict=True):
+                seen.setdefault(row, at)
+    return seen
 
-    def look() -> None:
-        while not over.wait(LOOK_SECONDS):
-            watch.look(known)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield watch
-    finally:
-        over.set()
-        thread.join()
+def await_quiet(stack: Stack, prefix: str, *, seconds: float, within: float) -> None:
+    """Wait until no object has come below a prefix of the ingest bucket for so long, and all have their receipts."""
+    until, known, since = time.monotonic() + within, -1, time.monotonic()
+    ingest = S3ObjectStore(stack.deployment.clients("s3"), stack.deployment.ingest_bucket)
+    while time.monotonic() - since < seconds:
+        if time.monotonic() > until:
+            raise TimeoutError(f"objects still come below {prefix}")
+        time.sleep(LOOK_SECONDS)
+        if (count := sum(1 for _ in ingest.list(prefix))) != known:
+            known, since = count, time.monotonic()
+    await_receipts(stack.deployment, prefix, within=within)
 
 
 # ---------------------------------------------------------------- from quote to queryable
 
 
-def quotes(stack: Stack, minutes: int, entities: int, say: Callable[[str], None]) -> list[float]:
+def quotes(stack: Stack, minutes: int, say: Callable[[str], None]) -> list[float]:
     """Of each quote of so many minutes the seconds from the time at which it was asked for."""
     stack.market.clock.real()
-    with watching(stack, "fact_quote", "symbol", "minute", "fetched_at") as watch:
-        for number in range(minutes):
-            second = (dt.datetime.now(dt.UTC) - AFTER_THE_MINUTE).timestamp()
-            time.sleep(MINUTE - second % MINUTE)
-            due = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
-            invoke(stack.deployment, "request", {"dataset": QUOTES, "time": format_second(due)})
-            say(f"minute {number + 1} of {minutes}: {len(watch.seen)} quotes can be read")
-        watch.await_rows(minutes * entities, within=6 * MINUTE)
-        found = dict(watch.seen)
-    return [at - _epoch(fetched) for (_, _, fetched), at in found.items()]
+    first = time.time()
+    for number in range(minutes):
+        second = (dt.datetime.now(dt.UTC) - AFTER_THE_MINUTE).timestamp()
+        time.sleep(MINUTE - second % MINUTE)
+        due = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
+        invoke(stack.deployment, "request", {"dataset": QUOTES, "time": format_second(due)})
+        say(f"minute {number + 1} of {minutes} is asked for")
+    await_quiet(stack, f"feeds/{QUOTES}/", seconds=1.5 * MINUTE, within=10 * MINUTE)
+    seen = readable(stack, "fact_quote", "minute", "fetched_at", "symbol")
+    return [at - _epoch(fetched) for (_, fetched, _), at in seen.items() if _epoch(fetched) >= first]
 
 
 # ---------------------------------------------------------------- from committed row to queryable
@@ -137,23 +118,21 @@ def rows(stack: Stack, passes: int, orders: int, say: Callable[[str], None]) -> 
     """Of each order that was committed the seconds from the start of the pass that is the first to take it."""
     deployment, contract = stack.deployment, stack.deployment.contracts.dataset(SALES)
     invoke(deployment, "extract", {"dataset": SALES})
-    await_receipts(deployment, "tables/")
-    with watching(stack, "fact_sales_order", "sales_order_id") as watch:
-        watch.await_rows(1, within=5 * MINUTE)
-        taken: list[float] = []
-        changes = Changes(stack.database.connect, seed=21)
-        try:
-            for number in range(passes):
-                keys = changes.insert_orders(orders)["sales_order"]
-                await_horizon(stack, contract)
-                began = time.time()
-                invoke(deployment, "extract", {"dataset": SALES})
-                watch.await_rows(len({*watch.seen, *((key,) for key in keys)}), within=5 * MINUTE)
-                taken += [watch.seen[(key,)] - began for key in keys]
-                say(f"pass {number + 1} of {passes}: all of its rows can be read")
-        finally:
-            changes.close()
-    return taken
+    await_receipts(deployment, "tables/", within=10 * MINUTE)
+    began: dict[int, float] = {}
+    changes = Changes(stack.database.connect, seed=21)
+    try:
+        for number in range(passes):
+            keys = changes.insert_orders(orders)["sales_order"]
+            await_horizon(stack, contract)
+            began |= dict.fromkeys(keys, time.time())
+            invoke(deployment, "extract", {"dataset": SALES})
+            await_receipts(deployment, "tables/", within=10 * MINUTE)
+            say(f"pass {number + 1} of {passes}: all of its rows can be read")
+    finally:
+        changes.close()
+    seen = readable(stack, "fact_sales_order", "sales_order_id")
+    return [seen[(key,)] - start for key, start in began.items()]
 
 
 def with_schedule(taken: Sequence[float], source: Database) -> np.ndarray:
@@ -230,8 +209,3 @@ def percentiles(seconds: Sequence[float] | np.ndarray) -> dict[str, float]:
 def database_of(stack: Stack) -> Database:
     """The database that rows are committed to."""
     return of_kind(stack.deployment.contracts.dataset(SALES).source, Database, "measure", SALES)
-
-
-def feed_of(stack: Stack) -> Feed:
-    """The feed that is quoted."""
-    return of_kind(stack.deployment.contracts.dataset(QUOTES).source, Feed, "measure", QUOTES)
