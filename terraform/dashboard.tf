@@ -54,7 +54,10 @@ locals {
     "WorkGroup=\"${aws_athena_workgroup.analysts.name}\"', 'Sum', 300))",
   ])
 
-  below_pictures = 4 + 6 * ceil(length(local.pictures) / 3)
+  # A widget shows 100 alarms at most.
+  shown_alarms   = chunklist(sort(values(local.alarm_names)), 100)
+  below_alarms   = 4 * length(local.shown_alarms)
+  below_pictures = local.below_alarms + 6 * ceil(length(local.pictures) / 3)
   widgets = [
     {
       title = "Freshness: seconds that a feed's oldest record waits for S3", stat = "Maximum",
@@ -102,19 +105,18 @@ resource "aws_cloudwatch_dashboard" "this" {
 
   dashboard_body = jsonencode({
     widgets = concat(
-      [{
-        type = "alarm", x = 0, y = 0, width = 24, height = 4
-        properties = {
-          title = "Alarms"
-          alarms = sort([
-            for name in values(local.alarm_names) :
-            "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${name}"
-          ])
+      [
+        for index, names in local.shown_alarms : {
+          type = "alarm", x = 0, y = 4 * index, width = 24, height = 4
+          properties = {
+            title  = "Alarms"
+            alarms = [for name in names : "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${name}"]
+          }
         }
-      }],
+      ],
       [
         for index, picture in local.pictures : {
-          type       = "log", x = 8 * (index % 3), y = 4 + 6 * floor(index / 3), width = 8, height = 6
+          type       = "log", x = 8 * (index % 3), y = local.below_alarms + 6 * floor(index / 3), width = 8, height = 6
           properties = { title = picture.title, region = var.region, view = "timeSeries", query = picture.query }
         }
       ],

@@ -87,10 +87,12 @@ class Planner:
             "contracts_file": str(folder / "contracts.json"),
             "code_zip": {"hash": hashlib.sha256(code.read_bytes()).hexdigest(), "file": "package.zip"},
             "layer_zips": {
-                name: {"hash": digit * 64, "file": "not built"} for name, digit in (("base", "a"), ("athena", "b"))
+                name: {"hash": digit * 64, "file": "not built"}
+                for name, digit in (("base", "a"), ("athena", "b"), ("iceberg", "c"))
             },
             "admin_emails": ["admin@example.com"],
             "proof": {"enabled": True, "keys": 2},
+            "mirror": {"enabled": True},
             "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
         }
         runner = Terraform(root, folder / "work", account)

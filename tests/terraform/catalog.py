@@ -33,8 +33,13 @@ FORMATS = {
 
 def tables(planned: Sequence[Resource]) -> Iterator[tuple[str, dict[str, Any]]]:
     for resource in planned:
-        if resource.type == "aws_glue_catalog_table":
+        if resource.type == "aws_glue_catalog_table" and not is_shell(resource):
             yield short(resource.address), resource.values
+
+
+def is_shell(resource: Resource) -> bool:
+    """Whether it is a table of the mirror's, which the mirror itself fills in."""
+    return (resource.values.get("parameters") or {}).get("table_type") == "ICEBERG"
 
 
 def columns_and_keys(planned: Sequence[Resource]) -> Iterator[str]:

@@ -17,7 +17,7 @@ import pytest
 from tests.support.longest_names import write_contracts
 from tests.support.planning import ACCOUNT, Change, Planner, answering, managed
 from tests.support.provider import standing_provider
-from tests.terraform.planned import standing
+from tests.terraform.planned import PROVIDER, standing
 
 from core.authoring.load import load
 from core.rendering.render import render
@@ -51,7 +51,24 @@ def planner(account: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def state() -> dict[str, Any]:
-    return dict(json.loads(gzip.decompress(BEFORE.read_bytes())))
+    before = dict(json.loads(gzip.decompress(BEFORE.read_bytes())))
+    return before | {"resources": [*before["resources"], *mirror_queues()]}
+
+
+def mirror_queues() -> Iterator[dict[str, Any]]:
+    """The mirror's queues, which came later: stood they not, the plan would not know what takes from them."""
+    for resource, name in (("this", "starmend-test-mirror.fifo"), ("dead", "starmend-test-mirror-dead.fifo")):
+        url = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{name}"
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+        attributes = {"name": name, "fifo_queue": True, "arn": arn, "id": url, "url": url, "region": "us-east-1"}
+        yield {
+            "module": "module.mirror[0].module.queue",
+            "mode": "managed",
+            "type": "aws_sqs_queue",
+            "name": resource,
+            "provider": PROVIDER,
+            "instances": [{"schema_version": 0, "attributes": attributes}],
+        }
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +83,7 @@ def changes(deployed: dict[str, Any]) -> list[Change]:
     return managed(deployed)
 
 
-DATABASES, FEEDS = 3, 3  # with such names as many as the rule of one composite alarm can hold
+DATABASES, FEEDS = 3, 3  # with such names more than the rule of one composite alarm can hold
 PROJECT, ENVIRONMENT, SUFFIX, REGION = "project-of-20-letter", "env10lette", "suf8ixxx", "ap-southeast-1"
 # The usual names lead to the endpoints, so that the plan knows the functions' variables.
 PRIVATE_NETWORK = {

@@ -53,7 +53,7 @@ LIMITS: dict[tuple[str, str], Limit] = {
     ("aws_lambda_function", "memory_size"): Limit(128, 10_240),
     ("aws_lambda_function", "ephemeral_storage.size"): Limit(512, 10_240),
     # SQS: CreateQueue
-    ("aws_sqs_queue", "name"): Limit(1, 80, r"[A-Za-z0-9_-]+"),
+    ("aws_sqs_queue", "name"): Limit(1, 80, r"[A-Za-z0-9_-]+(\.fifo)?"),
     ("aws_sqs_queue", "visibility_timeout_seconds"): Limit(0, 43_200),
     ("aws_sqs_queue", "message_retention_seconds"): Limit(60, 1_209_600),
     ("aws_sqs_queue", "receive_wait_time_seconds"): Limit(0, 20),
@@ -206,6 +206,8 @@ def mappings_of_queues(planned: Sequence[Resource]) -> Iterator[str]:
             if most and not 2 <= most <= 1000:
                 yield f"{short(mapping.address)}: a concurrency of {most}, allowed are 2 to 1000"
         queue = queues.get(mapping.values["event_source_arn"])
+        if queue is not None and queue.values.get("fifo_queue") and (batch > 10 or window):
+            yield f"{short(mapping.address)}: of a FIFO queue come ten messages at most, and none is waited for"
         timeout = timeouts.get(str(mapping.values["function_name"]).rsplit(":", 1)[-1])
         if queue is None or timeout is None:
             yield f"{short(mapping.address)}: takes from a queue or starts a function that is not planned"
@@ -219,6 +221,14 @@ def _names(resource: Resource) -> Iterator[str]:
 
 
 @rule
+def names_of_queues(planned: Sequence[Resource]) -> Iterator[str]:
+    """A FIFO queue's name says what it is, and no other's does."""
+    for queue in of(planned, "aws_sqs_queue"):
+        if queue.values["name"].endswith(".fifo") != bool(queue.values.get("fifo_queue")):
+            yield f"{short(queue.address)}: {queue.values['name']} ends with .fifo, or not"
+
+
+@rule
 def dead_letters(planned: Sequence[Resource]) -> Iterator[str]:
     """A redrive policy names a queue that is there, which admits it, keeps longer, and is tried at least once."""
     queues = {resource.values.get("arn"): resource for resource in of(planned, "aws_sqs_queue")}
@@ -227,12 +237,21 @@ def dead_letters(planned: Sequence[Resource]) -> Iterator[str]:
             continue
         policy = json.loads(text)
         dead = queues.get(policy["deadLetterTargetArn"])
+        live = next((queue for queue in queues.values() if _are_beside(queue, resource)), resource)
+        if dead is not None and bool(dead.values.get("fifo_queue")) != bool(live.values.get("fifo_queue")):
+            yield f"{short(resource.address)}: dead letters of a FIFO queue go to one of its kind"
         if not 1 <= policy["maxReceiveCount"] <= 1000:
             yield f"{short(resource.address)}: receives {policy['maxReceiveCount']}, allowed are 1 to 1000"
         if dead is None:
             yield f"{short(resource.address)}: dead letters go to {policy['deadLetterTargetArn']}, which is not planned"
         elif dead.values["message_retention_seconds"] < resource.values.get("message_retention_seconds", 0):
             yield f"{short(dead.address)}: keeps dead letters for a shorter time than the queue its messages"
+
+
+def _are_beside(queue: Resource, policy: Resource) -> bool:
+    """Whether a queue is the one of a module whose redrive policy stands by itself."""
+    module = policy.address.partition("aws_sqs_queue_redrive_policy.")[0]
+    return module != policy.address and queue.address == f"{module}{queue.type}.this"
 
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
