@@ -11,6 +11,7 @@ import atexit
 import functools
 import gc
 import os
+import types
 from typing import Any
 
 import botocore.hooks
@@ -53,15 +54,22 @@ def _descriptions(path: str | None = None) -> botocore.loaders.Loader:
 def _remember_names_and_handlers() -> None:
     """What each new session computes anew of the same events and handlers: a third of its 30 ms, and of a client's."""
     names: dict[str, str] = {}
-    aliaser, accepts = botocore.hooks.EventAliaser.__init__, functools.cache(botocore.hooks.accepts_kwargs)
+    aliaser, stock = botocore.hooks.EventAliaser.__init__, botocore.hooks.accepts_kwargs
+    known = functools.cache(stock)
 
     def begin(self: Any, emitter: Any, event_aliases: Any = None) -> None:
         aliaser(self, emitter, event_aliases)
         if self._event_aliases == botocore.hooks.EVENT_ALIASES:
             self._alias_name_cache = names
 
+    def accepts(handler: Any) -> Any:
+        function = getattr(handler, "__func__", handler)
+        # Of a client's own handlers, which go with it, nothing is kept.
+        is_lasting = isinstance(function, types.FunctionType) and function.__closure__ is None
+        return known(function) if is_lasting else stock(handler)
+
     botocore.hooks.EventAliaser.__init__ = begin
-    botocore.hooks.accepts_kwargs = lambda handler: accepts(getattr(handler, "__func__", handler))
+    botocore.hooks.accepts_kwargs = accepts
 
 
 botocore.session.create_loader = _descriptions
