@@ -28,7 +28,11 @@ def contract_changes(options: Options) -> Result:
     compared = 0
     for number in range(amount):
         renaming = random.Random(f"{options.seed}/renaming/{number}") if number % 2 else None
-        played = play(random.Random(f"{options.seed}/{number}"), options.scratch, renaming=renaming)
+        try:
+            played = play(random.Random(f"{options.seed}/{number}"), options.scratch, renaming=renaming)
+        except Exception as error:  # noqa: BLE001  # a sequence that falls over must not cost the others
+            faults.append(f"seed {options.seed}, sequence {number}: fell over: {error!r}")
+            continue
         deployed += played.met
         compared += played.compared
         if played.fault:

@@ -79,7 +79,8 @@ def plan_transition(
 
     Where nothing but what is deployed is wanted, ``first`` is that, byte by byte. A generation that is beside already
     is taken as it is: one that readers saw is whole, so that going back to it builds nothing. ``history`` is asked for
-    a dataset's deployments where the wanted contract has a table that the deployed one has not.
+    a dataset's deployments where the wanted contract has a table that the deployed one has not, and where its first
+    step was taken already.
     """
     if deployed is None:
         return Transition(wanted, wanted)
@@ -93,7 +94,7 @@ def plan_transition(
         each
         for contract in contracts
         if contract.dataset in before
-        for each in _to_build(before[contract.dataset], contract, deployed, now)
+        for each in _to_build(before[contract.dataset], contract, deployed, now, history)
     )
     if not building:
         first = [_at_once(before.get(contract.dataset), contract, deployed, now) for contract in contracts]
@@ -261,18 +262,42 @@ def _sources_affected(before: Contract, after: Contract) -> set[str]:
     return names
 
 
-def _to_build(before: Contract, wanted: Contract, deployed: Contracts, now: int) -> Iterator[NewGeneration]:
+def _to_build(
+    before: Contract, wanted: Contract, deployed: Contracts, now: int, history: History
+) -> Iterator[NewGeneration]:
     """The generations that are not whole: those that are new, or whose building has begun.
 
     Tables whose source is new too have nothing that they could be built from, and what another dataset has is there.
     """
     whole = {folder for contract in deployed for folder in folders_of(contract)}
-    if before.beside is not None and before.beside.until and before.beside.is_live(now):
-        whole |= folders_of(before.beside.contract)
+    if before.beside is not None and before.beside.is_live(now):
+        written = folders_of(before.beside.contract)
+        whole |= written if before.beside.until else _readers_saw(written - whole, history(before.dataset), now)
     for table in wanted.tables:
         old = _named(before.tables, table.name)
         if table.folder not in whole and (old is not None or _has_rows(before, wanted, table)):
             yield NewGeneration(wanted.dataset, table.name, table.folder, old.folder if old else "")
+
+
+def _readers_saw(folders: Collection[str], history: Sequence[Recorded], now: int) -> set[str]:
+    """Those of the folders that readers saw once and that have been written without a break since.
+
+    One step of a deployment may begin with a generation that was kept for its grace period and others that are new; the
+    contract beside says of both alike that they are written.
+    """
+    seen: set[str] = set()
+    sought, until = set(folders), now
+    for recorded in reversed(history):
+        contract = recorded.form.contract
+        beside = contract.beside.contract if contract.beside and contract.beside.is_live(until) else None
+        written = folders_of(beside) if beside else set()
+        served = folders_of(contract) | (written if contract.beside and contract.beside.until else set())
+        seen |= sought & served
+        sought = sought & written - served
+        if not sought:
+            break
+        until = recorded.deployment.since
+    return seen
 
 
 def _has_rows(before: Contract, wanted: Contract, table: Table) -> bool:

@@ -68,6 +68,11 @@ def by_the_hour(table: Table) -> Table:
     return replace(table, partition_by=tuple(parts))
 
 
+def by_the_month_before(table: Table) -> Table:
+    """The rollup's rows in one partition for all symbols."""
+    return replace(table, partition_by=tuple(part for part in table.partition_by if part.transform == "month"))
+
+
 def rekeyed(contracts: Contracts) -> Contracts:
     return with_table(contracts, "fact_sales_order", lambda table: replace(table, key=("sales_order_id",)))
 
@@ -152,6 +157,25 @@ def test_what_was_begun_and_given_up_leaves_what_is_deployed_as_it_was() -> None
     before = shipped_contracts()
     first = plan_transition(before, by_day(before), now=NOW).first
     assert plan_transition(first, before, now=NOW).first == before
+
+
+def test_a_first_step_that_takes_up_what_was_kept_is_the_same_when_it_is_given_again() -> None:
+    """Going back on one table within its grace period while another table changes: what readers saw stays whole."""
+    before = shipped_contracts()
+    day = stepped(before, by_day(before))
+    wanted = with_table(before, "fact_quote_hourly", by_the_month_before)
+    transition = plan_transition(day, wanted, now=NOW + HOURS)
+    assert {new.table for new in transition.building} == {"fact_quote_hourly"}, "fact_quote is whole"
+    steps = ((0, before), (1, plan_transition(before, by_day(before), now=NOW).first), (2, day))
+    history = [
+        Recorded(Deployment("quotes", number, NOW + after, "", ""), ContractForm.of(each, "quotes"))
+        for number, (after, each) in enumerate([*steps, (HOURS, transition.first)])
+    ]
+    for recorded, later in ((history, HOURS + 60), (history, 9 * HOURS), (history[:-1], HOURS + 60)):
+        again = plan_transition(transition.first, wanted, now=NOW + later, history=lambda _dataset, r=recorded: r)
+        assert (again.first, again.building) == (transition.first, transition.building)
+    lost = plan_transition(transition.first, wanted, now=NOW + HOURS + 60)
+    assert {new.table for new in lost.building} == {"fact_quote", "fact_quote_hourly"}, "what nobody knows is built"
 
 
 def test_a_generation_stays_a_table_s_through_other_changes() -> None:
