@@ -23,7 +23,15 @@ def properties(options: Options) -> Result:
     passed, faults = 0, []
     for seed in range(options.seed, options.seed + options.amount(SEEDS)):
         options.progress(f"property tests, seed {seed}", now=True)
-        given = ["--hypothesis-profile=fresh", f"--hypothesis-seed={seed}", "-p", "no:cacheprovider", "-rfE"]
+        given = [
+            "-m",
+            "hypothesis",
+            "--hypothesis-profile=fresh",
+            f"--hypothesis-seed={seed}",
+            "-p",
+            "no:cacheprovider",
+            "-rfE",
+        ]
         command = [sys.executable, "-m", "pytest", *given, *map(str, property_tests())]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         result = result_of(done.returncode, done.stdout, done.stderr)
