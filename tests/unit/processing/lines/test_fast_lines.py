@@ -59,6 +59,7 @@ ODD = [
     "100000000.00", "99999999999999999999", "12345678901234567", "NaN", "Infinity", "null", "nul", "nulll", "true",
     "True", "false", "falsy", '""', '"5"', '"a\\nb"', '"a\\"b"', '"\t"', '"open', '"2026-11-20T14:30:00Z"',
     '"2026-11-20T14:30:00+02:00"', '"2026-02-30"', '"2026-11-20T00:00:00"', '"2026-11-20 "', '"20261120"', "[1]", "{}",
+    '"a"b"', '"""', 'a"', '"","x"', 'null"', '"2026-11-31"', '"2026-1-20"', '"0000-01-01"',
     '{"id":1}', '1,"more":2', '1}\n{"id":2', "",
 ]  # fmt: skip
 
@@ -152,6 +153,30 @@ def test_lines_of_another_form_are_left_to_the_line_parser(changed: str, why: st
     assert parser().read_fast(block(same)) is not None
     for place in (0, 7, LEAST_LINES - 1):
         assert parser().read_fast(block([*same[:place], changed, *same[place + 1 :]])) is None, why
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        '{"id":1,"text":"a"b"}',
+        '{"id":1,"text":"a"b"c"}',
+        '{"id":1,"text":"""}',
+        '{"id":1,"text":"}',
+        '{"id":1,"text":"a}',
+        '{"id":1,"text":a"}',
+        '{"id":1,"text":"","a"}',
+        '{"id":"1","text":"a"}',
+        '{"id":1,"text":null"}',
+    ],
+)
+def test_quotation_marks_within_a_value_are_left_to_the_line_parser(changed: str) -> None:
+    same = [line({"id": "1", "text": '"a"'})] * LEAST_LINES
+    fewer = '{"id":1,"text":null}'  # as many marks in both lines as in two others
+    for place in (0, 7, LEAST_LINES - 2):
+        for others in (same[:2], [same[0], fewer]):
+            lines = [*same[:place], changed, *others, *same[place + 2 :]]
+            assert parser().read_fast(block(lines)) is None
+    assert parser().read_fast(block([*same, fewer])) is not None
 
 
 def test_a_last_line_that_ends_before_a_long_name_is_left_to_the_line_parser() -> None:
