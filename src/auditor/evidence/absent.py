@@ -164,7 +164,7 @@ def bodies_of_days(store: ObjectReader, folder: str, windows: Iterable[Window], 
 
     Days that lie near each other are one listing: little lies in each, and most often nothing.
     """
-    wanted = sorted({start // DAY for window in windows for start in range(window.start, window.end, DAY)})
+    wanted = sorted({day for window in windows for day in range(window.start // DAY, -(-window.end // DAY))})
     days = {f"{folder}{iso(day * DAY)[:10]}" for day in wanted}
     with ThreadPoolExecutor(workers) as pool:
         listed = pool.map(lambda span: list(_keys_between(store, folder, *span)), _spans(wanted))

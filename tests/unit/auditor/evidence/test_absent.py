@@ -60,6 +60,17 @@ def test_keeping_again_changes_nothing_and_windows_find_the_absences_of_their_da
     assert read_absences(store, "bonds", [Window(MONDAY, MONDAY + 3600)]) == []
 
 
+@given(SECONDS, st.integers(60, 3 * DAY), SECONDS)
+def test_a_window_of_any_seconds_finds_the_absences_of_all_days_that_it_touches(
+    start: int, length: int, now: int
+) -> None:
+    store, window = MemoryObjects(), Window(start, start + length)
+    ranges = ((window.start, window.end),)
+    keep(store, absences_of("quotes", "AAPL", ranges, EVIDENCE, found_at=now, proof="agreed"))
+    read = [piece for absence in read_absences(store, "quotes", [window], workers=1) for piece in absence.ranges]
+    assert (min(read)[0], max(read)[1]) == ranges[0]
+
+
 def test_what_was_altered_has_another_key() -> None:
     (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=MONDAY, proof="agreed")
     altered = Absence.from_json(absence.to_json().replace(b'"status":200', b'"status":404'))
