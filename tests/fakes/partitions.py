@@ -45,6 +45,7 @@ class MemoryPartitions:
         self.objects: dict[str, bytes] = OrderedKeys()
         self.modified: dict[str, datetime] = {}
         self.history: dict[str, list[str]] = {}
+        self._etags: dict[str, tuple[bytes, str]] = {}
         self._lock = threading.Lock()
 
     def read_pointer(self, partition: str) -> Pointer | None:
@@ -68,7 +69,9 @@ class MemoryPartitions:
         stored = self.read_object(key)
         if stored is None:
             return None
-        return StoredObject(ObjectStat(key, len(stored.body), _etag(stored.body), stored.modified), stored.body)
+        return StoredObject(
+            ObjectStat(key, len(stored.body), self._etag_of(key, stored.body), stored.modified), stored.body
+        )
 
     def write_object(self, partition: str, name: str, body: bytes) -> str:
         key = object_key(partition, name)
@@ -90,7 +93,7 @@ class MemoryPartitions:
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         with self._lock:
             infos = [
-                ObjectInfo(key, len(self.objects[key]), _etag(self.objects[key]), self.modified[key])
+                ObjectInfo(key, len(body := self.objects[key]), self._etag_of(key, body), self.modified[key])
                 for key in keys_below(self.objects, prefix, after=after)
             ]
         return iter(infos)
@@ -100,6 +103,14 @@ class MemoryPartitions:
             for key in keys:
                 self.objects.pop(key, None)
                 self.modified.pop(key, None)
+                self._etags.pop(key, None)
+
+    def _etag_of(self, key: str, body: bytes) -> str:
+        """Made once for each body: a lake of months is listed a thousand times."""
+        known = self._etags.get(key)
+        if known is None or known[0] is not body:
+            known = self._etags[key] = body, _etag(body)
+        return known[1]
 
     def _put(self, key: str, body: bytes) -> None:
         self.objects[key] = body

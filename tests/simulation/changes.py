@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.simulation.cloud import CONTRACTS, TODAY, Cloud
@@ -35,11 +36,14 @@ def changed_contracts(done: frozenset[int]) -> Contracts:
 class Changes:
     """Deploys each of the steps once, in an order and at times that the seed chooses."""
 
-    def __init__(self, cloud: Cloud, judge: Judge, seed: int, until: float) -> None:
+    def __init__(
+        self, cloud: Cloud, judge: Judge, seed: int, until: float, *, begin_before: Callable[[], None]
+    ) -> None:
         self.cloud = cloud
         self.judge = judge
         self.until = until
         self.draw = random.Random(f"changes {seed}")
+        self._begin_before = begin_before
         self._done: frozenset[int] = frozenset()
 
     def deploy(self) -> None:
@@ -54,6 +58,9 @@ class Changes:
                 self.cloud.database.add_column("purchase", "channel", "string?")
                 world.sleep(self.draw.uniform(0, 4 * 3600))
             self._done |= {number}
+            if self.draw.random() < 0.5:  # a command that goes by the contracts of before, and ends after them
+                world.spawn(self._begin_before)
+                world.sleep(self.draw.uniform(0.1, 2))
             self.cloud.deploy(changed_contracts(self._done))
             self.cloud.weather.counts["contract changed"] += 1
             if SYMBOL in STEPS[number]:

@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -41,7 +42,7 @@ from ingestion.check import job as checks
 from ingestion.check.ask import answer as answer_question
 from ingestion.engines import build as engines
 from ingestion.extract.budget import Budget
-from ingestion.extract.flow import Extraction, run_pass
+from ingestion.extract.flow import Extraction, PassResult, run_pass
 from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
 from ingestion.pull.batch import Message, PullReport
@@ -95,6 +96,13 @@ class Taking:
         return self._stream.put(records)
 
 
+@dataclass(eq=False)
+class Pass:
+    """An extraction under way, and whether another one was at any time of it."""
+
+    met_another: bool
+
+
 class Cloud:
     """What Terraform makes, and what runs in it. ``database`` and ``answers`` are the sources outside."""
 
@@ -124,6 +132,8 @@ class Cloud:
         }
         self.on_processed: Callable[[Sequence[Letter], Sequence[str]], None] = lambda _letters, _failed: None
         self.on_pulled: Callable[[PullReport, int], None] = lambda _report, _taken: None
+        self.on_extracted: Callable[[PassResult, bool], None] = lambda _result, _disturbed: None
+        self._passes: list[Pass] = []
         self.paused: set[str] = set()  # datasets whose schedules are off
         self._make_parameters()
         self._make_functions()
@@ -294,9 +304,19 @@ class Cloud:
         def extract(runtime: tuple[Container, dict[str, Extraction]]) -> None:
             container, extractions = runtime
             budget = Budget.of(container.seconds_left - 20, clock=container.timer)
-            run_pass(extractions[dataset], budget=budget).raise_failures()
+            result = run_pass(extractions[dataset], budget=budget)
+            disturbed = own.met_another or bool(container.life and container.life.faults) or self.database.is_down
+            self.on_extracted(result, disturbed)
+            result.raise_failures()
 
-        self.functions["extract"].call(extract)
+        own = Pass(met_another=bool(self._passes))
+        for other in self._passes:
+            other.met_another = True
+        self._passes.append(own)
+        try:
+            self.functions["extract"].call(extract)
+        finally:
+            self._passes.remove(own)
 
     def _ask_source(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         asked = json.loads(json.dumps(question))

@@ -20,12 +20,13 @@ LATENCY = 0.02  # seconds that an effect takes, on the average
 
 @dataclass
 class Life:
-    """One invocation: when it is cut off, and at which effect it dies."""
+    """One invocation: when it is cut off, at which effect it dies, and how many effects have failed it."""
 
     deadline: float
     dies_at: int = 0
     takes_place: bool = False
     effects: int = 0
+    faults: int = 0
     dead: bool = False
 
 
@@ -72,6 +73,7 @@ class Container:
         if dies and not life.takes_place:
             self._die(life)
         fault = self.weather.fault(service, effect, self.world.time)
+        life.faults += bool(fault)
         if fault == "unanswered":
             raise OutOfReach(effect, service, "no answer")
         if fault == "conflict":
@@ -152,7 +154,7 @@ class Function(Generic[R]):
         """One invocation. Raises ``Killed`` where it did not end, and what it raises itself."""
         weather = self._weather
         container, runtime = self._idle.pop() if self._idle else self._new()
-        death = weather.dies_after()
+        death = weather.dies_after(self.name)
         life = Life(self._world.time + self.seconds, *(death or (0, False)))
         container.life = life
         try:

@@ -29,7 +29,7 @@ from processing.services import Services
 
 DAY, HOUR = 86_400.0, 3600.0
 MIRRORED = (FACT, "fact_purchase", "dim_customer")
-MIRROR_EVERY = 4 * HOUR
+MIRROR_EVERY = 6 * HOUR
 
 
 class Operators:
@@ -84,13 +84,18 @@ class Operators:
 
     def work(self) -> None:
         """Now and then somebody gives a command."""
-        commands = [self._vacuum, self._rebuild, self._replay, self._rollback, self._pause]
+        commands = [self._vacuum, self._vacuum, self._rebuild, self._replay, self._rollback, self._pause]
         while self.world.time < self.until:
             self.world.sleep(self.draw.expovariate(1 / (10 * HOUR)))
             if self.world.time < self.until:
                 command = self.draw.choice(commands)
                 self.weather.counts[f"operator: {command.__name__.strip('_')}"] += 1
                 self.world.spawn(partial(self._give, command))
+
+    def rebuild_or_replay(self) -> None:
+        """Somebody writes partitions that are there."""
+        if "operators" not in self.weather.off:
+            self._give(self.draw.choice([self._rebuild, self._replay]))
 
     def _give(self, command: Callable[[], None]) -> None:
         try:

@@ -1,22 +1,25 @@
 """Bugs that are planted to try the simulation: each is a small wrong turn in the product's code, by name, at run time.
 
 What no seed finds shows where the workload or the judge is weak. Those with a ``peer`` re-enact a bug that another
-project had; the place is where it was told.
+project had; the place is where it was told. ``planted.json`` is the table of which seed found what, and how soon.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from core.landing.ingest_objects import Position
 from core.landing.state import StoredState
 
+FILE = Path(__file__).with_suffix(".json")
 Make = Callable[[Any], Any]  # what is there in, what takes its place out
 
 
@@ -41,6 +44,19 @@ class Planted:
         there = owner.__dict__[last]
         with patch.object(owner, last, self.make(there)):
             yield
+
+
+def read_table(file: Path = FILE) -> dict[str, dict[str, Any]]:
+    """What was found of each bug, by name: seed (None: none of those tried), simulated days and seconds of CPU."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}  # type: ignore[no-any-return]
+
+
+def keep_row(name: str, row: Mapping[str, Any], file: Path = FILE) -> None:
+    """Put a row into the table, in place of an earlier one."""
+    rows = {**read_table(file), name: row}
+    ordered = {bug.name: rows[bug.name] for bug in PLANTED if bug.name in rows}
+    lines = [f" {json.dumps(name)}: {json.dumps(kept)}" for name, kept in ordered.items()]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _always(value: Any) -> Make:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulation.planted import PLANTED
+from tests.simulation.planted import PLANTED, read_table
 from tests.simulation.shrinking import command
 from tests.simulation.simulation import simulate
 
@@ -35,3 +35,10 @@ def test_every_bug_can_be_planted_and_half_of_them_are_of_peers() -> None:
             assert bug.wrong
     assert len({bug.name for bug in PLANTED}) >= 20
     assert sum(bool(bug.peer) for bug in PLANTED) >= 10
+
+
+def test_the_table_says_which_seed_found_which_bug() -> None:
+    table, bugs = read_table(), {bug.name: bug for bug in PLANTED}
+    for name, row in table.items():
+        assert (row["wrong"], row.get("peer", "")) == (bugs[name].wrong, bugs[name].peer)
+    assert sum(row["seed"] is not None for row in table.values()) >= 15

@@ -18,6 +18,7 @@ SERVICES = ("ingest", "warehouse", "parameters", "queue", "stream", "database", 
 CONDITIONAL = frozenset({"swap_pointer", "write"})
 WRITES = frozenset({"swap_pointer", "write", "write_object", "delete", "put", "send", "publish"})
 PARTLY = frozenset({"put", "send"})
+FRAGILE = {"extract": 0.15, "check": 0.04, "restate": 0.04, "mirror": 0.05, "operator": 0.05}  # called too rarely else
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Weather:
     calm: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     base: float = 0.001
+    partly: float = 0.03  # of the calls that may succeed partly: a shard that is full refuses some records, every day
     kills: float = 0.01
     off: frozenset[str] = frozenset()
     _spells: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -51,14 +53,15 @@ class Weather:
             return ""
         until, rate = self._spells.get(service, (0.0, 0.0))
         rate = rate if now < until else self.base
+        may_be_partly = effect in PARTLY and service in ("stream", "queue")
         if self.draw.random() >= rate:
-            return ""
+            return "partly" if may_be_partly and self.happens("partly", self.partly) else ""
         kinds: list[Fault] = ["unanswered"]
         if effect in WRITES:
             kinds += ["lost"]
         if effect in CONDITIONAL and service in ("ingest", "warehouse"):
             kinds += ["hidden", "conflict"]
-        if effect in PARTLY and service in ("stream", "queue"):
+        if may_be_partly:
             kinds += ["partly", "partly"]
         fault = self.draw.choice(kinds)
         if fault in self.off:
@@ -66,9 +69,9 @@ class Weather:
         self.counts[fault] += 1
         return fault
 
-    def dies_after(self) -> tuple[int, bool] | None:
+    def dies_after(self, function: str) -> tuple[int, bool] | None:
         """The effect that an invocation does not outlive, and whether it takes place; None: it lives."""
-        if self.calm or "killed" in self.off or self.draw.random() >= self.kills:
+        if self.calm or "killed" in self.off or self.draw.random() >= FRAGILE.get(function, self.kills):
             return None
         return int(self.draw.expovariate(1 / 12)) + 1, self.draw.random() < 0.5
 

@@ -7,12 +7,14 @@ rows would cost a repair, and nobody heard of it.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow.parquet as pq
 from tests.simulation.database import Key, wall
 from tests.simulation.judge import FACT, FEED, SHOP, Judge
 from tests.simulation.services import Letter
@@ -23,6 +25,9 @@ from core.landing.state import TIMESTAMP
 from core.landing.zone import RECEIPTS, landing_of
 from core.ports import Refused, Written
 from core.time import iso, parse_instant
+from core.warehouse.current_state import current_table
+from core.warehouse.pointer import partition_of
+from ingestion.extract.flow import PassResult
 from ingestion.pull.batch import PullReport
 from processing.events import object_events
 
@@ -44,6 +49,7 @@ class Witness:
         self._told: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self._excused: dict[tuple[str, str], int] = {}
         self.cloud.on_processed, self.cloud.on_pulled = self.processed, self.pulled
+        self.cloud.on_extracted = self.passed
         self._durable: dict[str, datetime] = {}
         self._watch_ingest()
         self._watch_receipts()
@@ -55,6 +61,14 @@ class Witness:
         """What was written was taken by the stream."""
         if report.written > taken:
             self.judge.say(f"a pull says that it wrote {report.written} points, the stream took {taken}")
+
+    def passed(self, result: PassResult, disturbed: bool) -> None:
+        """An extraction that nothing disturbed comes to its end, and nobody was faster."""
+        if disturbed:
+            return
+        for table in result.tables:
+            if table.outcome in ("failed", "beaten"):
+                self._blame(f"the extraction of {table.table} that nothing disturbed is {table.outcome}: {table.error}")
 
     def processed(self, letters: Sequence[Letter], failed: Sequence[str]) -> None:
         """An object whose message is done has a receipt, if it is still there."""
@@ -109,9 +123,20 @@ class Witness:
             there = self.judge.keys_of("fact_purchase")
             lacking = {line["purchase_id"] for line in lines} - there
         else:
-            return
+            there = self._current(receipt["table"])
+            lacking = {line["customer_id"] for line in lines if there.get(line["customer_id"], "") < _version(line)}
         if lacking:
             self._blame(f"the receipt of {receipt['object']} is written, {len(lacking)} of its rows are not there")
+
+    def _current(self, table: str) -> Mapping[Any, str]:
+        """The versions of the rows of a current state, by the first column of their key."""
+        contract = self.cloud.contracts.dataset(SHOP)
+        folder = current_table(contract, contract.source_table(table)).folder
+        body = self.cloud.partitions.objects.get(self.judge.target_of(partition_of(folder, "")))
+        key = contract.source_table(table).key[0]
+        file = pq.ParquetFile(io.BytesIO(body)) if body else None
+        rows = file.read(columns=[key, "last_updated"], use_threads=False).to_pylist() if file else []
+        return {row[key]: row["last_updated"].isoformat() for row in rows}
 
     # ------------------------------------------------------------ extraction
 
@@ -200,6 +225,10 @@ class Witness:
                 self.judge.say(f"rollup {row['symbol']} {iso(hour * 3600)}: {row['points']} points, {seen} are there")
             elif owed and not row["complete"]:
                 self.judge.say(f"rollup {row['symbol']} {iso(hour * 3600)} is not complete at the end")
+
+
+def _version(line: Mapping[str, Any]) -> str:
+    return datetime.fromisoformat(line["last_updated"]).isoformat()
 
 
 def _second(text: str) -> int:

@@ -20,6 +20,7 @@ from core.warehouse.pointer import pointer_key
 
 HOUR, DAY = 3600.0, 86_400.0
 HOLES, LATE = 0.01, 0.01
+PRETENDING = ("silent", "nulls", "no date", "page in header")  # moods in which answers lack points that there are
 KNOWN_HOURS = 12  # at the beginning, in which values are right: what nothing is known of can be held against nothing
 
 
@@ -135,7 +136,7 @@ class Workload:
             row["amount"] += 1
         if "channel" in row:
             row["channel"] = draw.choice([None, "web", "shop"])
-        if draw.random() >= 0.03:  # else a silent change: somebody went past the application
+        if draw.random() >= 0.08:  # else a silent change: somebody went past the application
             row["last_updated"] = max(at, row["last_updated"])
         database.put(transaction, table, row)
 
@@ -177,12 +178,17 @@ class Workload:
         """The provider has moods."""
         for _ in self._while(lambda: self.draw.expovariate(1 / (8 * HOUR))):
             is_known = self.world.time > self.began + KNOWN_HOURS * HOUR
-            self.provider.mood = self.draw.choice([mood for mood in MOODS if is_known or mood != "shifted"])
+            hours = self.draw.choice([0.3, 1, 2, 5])
+            if self.draw.random() < 0.3:  # an outage of both, in which history pretends that there is nothing
+                self.provider.mood, self.provider.live_mood = self.draw.choice(PRETENDING), "html"
+                hours += 4
+            else:
+                self.provider.mood = self.draw.choice([mood for mood in MOODS if is_known or mood != "shifted"])
+                self.provider.live_mood = self.draw.choice(["", "", "zeros", "html", "no date"])
             if is_known and self.draw.random() < 0.2:
                 self.provider.error = self.draw.choice([*ERRORS])
-            self.provider.live_mood = self.draw.choice(["", "", "zeros", "html", "no date"])
             self.cloud.weather.counts["mood"] += 1
-            self.world.sleep(self.draw.choice([0.3, 1, 2, 5]) * HOUR)
+            self.world.sleep(hours * HOUR)
             self.provider.mood = self.provider.live_mood = self.provider.error = ""
 
     def _spells(self) -> None:
@@ -209,7 +215,7 @@ class Workload:
 
     def _disasters(self) -> None:
         """Somebody with the keys to everything."""
-        for _ in self._while(lambda: self.draw.expovariate(1 / DAY)):
+        for _ in self._while(lambda: self.draw.expovariate(2 / DAY)):
             disaster = self.draw.choice([
                 self._lose_objects, self._lose_pointer, self._overwrite_pointer, self._lose_data, self._alter_data,
                 self._lose_parameters, self._lose_receipts,
@@ -233,16 +239,21 @@ class Workload:
         tables = [table.name for table in self.cloud.contracts.tables() if table.kind != "calendar"]
         return [*self.judge.targets(self.draw.choice(tables))]
 
+    def _one(self, targets: list[tuple[str, str]]) -> tuple[str, str]:
+        """A partition with its object; half of the time the newest, which everybody writes to."""
+        is_newest = self.draw.random() < 0.5
+        return max(targets, key=lambda each: each[0].rpartition("=")[2]) if is_newest else self.draw.choice(targets)
+
     def _lose_pointer(self) -> bool:
         targets = self._targets()
         if targets:
-            self.cloud.partitions.objects.pop(pointer_key(self.draw.choice(targets)[0]))
+            self.cloud.partitions.objects.pop(pointer_key(self._one(targets)[0]))
         return bool(targets)
 
     def _overwrite_pointer(self) -> bool:
         targets = self._targets()
         if targets:
-            key = pointer_key(self.draw.choice(targets)[0])
+            key = pointer_key(self._one(targets)[0])
             wrong = self.draw.choice([b"", b"s3://elsewhere/x.parquet\n", b"\xff", b"s3://warehouse-bucket/gone\n"])
             self.cloud.partitions._put(key, wrong)
         return bool(targets)
@@ -250,7 +261,7 @@ class Workload:
     def _lose_data(self) -> bool:
         targets = self._targets()
         if targets:
-            target = self.draw.choice(targets)[1]
+            target = self._one(targets)[1]
             self.cloud.partitions.objects.pop(target, None)
             self.judge.lost.add(target)
         return bool(targets)
@@ -259,7 +270,7 @@ class Workload:
         """Bytes of an object are others."""
         targets = [each for each in self._targets() if each[1] in self.cloud.partitions.objects]
         if targets:
-            key = self.draw.choice(targets)[1]
+            key = self._one(targets)[1]
             body = bytearray(self.cloud.partitions.objects[key])
             for _ in range(3):
                 body[self.draw.randrange(4, len(body) // 2)] ^= 0x55

@@ -73,7 +73,8 @@ class World:
             self.time, _, work = heapq.heappop(self._agenda)
             self.steps += 1
             work()
-        self.time = max(self.time, until)
+        if not self.is_stopped:
+            self.time = max(self.time, until)
 
     def gather(self, works: Sequence[Work], *, at_once: int) -> None:
         """Do all of these, so many at once, and wait for the last."""
