@@ -146,16 +146,16 @@ def test_a_state_that_is_lost_is_made_again_and_ends_the_older_snapshots(shop: S
 
 
 def test_a_hint_that_is_lost_is_made_again_and_the_mirror_goes_on(shop: Shop) -> None:
-    for month in (10, 11):
+    for month in range(6, 12):  # more versions than a run tries
         shop.sell(1, created=f"2026-{month:02d}-01T00:00:00")
         shop.mirror(SALES)
     identity = shop.opened(SALES).metadata.table_uuid
     shop.objects.delete([hint_key(SALES)])
-    assert shop.mirror(SALES).version == 2
-    assert read_mirror(SALES, shop.objects).version == 2
+    assert shop.mirror(SALES).version == 6
+    assert read_mirror(SALES, shop.objects).is_hinted
     shop.objects.delete([hint_key(SALES)])
     shop.sell(1, created="2026-12-01T00:00:00")
-    assert shop.mirror(SALES).version == 3
+    assert shop.mirror(SALES).version == 7
     assert shop.opened(SALES).metadata.table_uuid == identity
 
 
