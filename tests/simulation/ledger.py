@@ -56,8 +56,9 @@ def read_ledger(file: Path = FILE) -> list[dict[str, Any]]:
 
 
 def add_entry(entry: Entry, file: Path = FILE) -> None:
-    """Write the entry behind the others, in place of an earlier one that began with the same seed."""
-    others = [each for each in read_ledger(file) if each["first"] != entry.first]
+    """Write the entry behind the others, in place of one that began with the same seed on the same code."""
+    own = entry.first, entry.commit
+    others = [each for each in read_ledger(file) if (each["first"], each["commit"]) != own]
     lines = [json.dumps(each) for each in [*others, asdict(entry)]]
     file.write_text("[\n " + ",\n ".join(lines) + "\n]\n", encoding="utf-8")
 
