@@ -200,6 +200,12 @@ def test_the_shares_of_a_range_are_all_of_it_once_and_begin_with_days(start: int
     assert len(shares) <= looks.MOST_SHARES + 1
 
 
+def test_what_concerns_no_window_is_told_once_though_every_share_finds_it() -> None:
+    [job] = looks.scans({DATASET: (MIDNIGHT, MIDNIGHT + DAY)}, ())
+    shares = [Done(job, {}, {"findings": [{"kind": "outdated"}]})] * 2
+    assert looks.distinct(shares, "findings") == {DATASET: [{"kind": "outdated"}]}
+
+
 def test_what_has_no_beginning_is_refused() -> None:
     plan: Callable[[], object] = lambda: list(looks.scans({DATASET: (None, None)}, ()))  # noqa: E731
     with pytest.raises(Misuse, match="--from and --to"):

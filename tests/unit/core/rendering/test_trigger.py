@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.authoring.load import load
@@ -40,7 +40,15 @@ sources = st.one_of(
 )
 
 
-def swaps(trigger: Trigger, arrivals: list[float]) -> list[float]:
+def rounds(contracts: list[Contract]) -> int:
+    """Rounds of sixteen commits of the shortest invocation."""
+    facts = [table.partition_by[0].buckets for contract in contracts for table in contract.tables]
+    entities = [len(contract.source.entities) for contract in contracts if isinstance(contract.source, Feed)]
+    touched = [min(each) for each in zip(facts, entities, strict=True)] + [1] * (len(contracts) - len(facts))
+    return -(-min(touched) // 16)
+
+
+def swaps(trigger: Trigger, arrivals: list[float], commits: int = 1) -> list[float]:
     """When one partition is swapped, if every object has rows of it and a function needs no time but S3's.
 
     A poller takes what waits; it hands over a full batch at once, and what it has when its window is over. As many
@@ -57,7 +65,8 @@ def swaps(trigger: Trigger, arrivals: list[float]) -> list[float]:
         hands_over = min(max(begins, full), begins + trigger.batching_window_seconds)
         taken = [at for at in waiting[: trigger.batch_size] if at <= hands_over]
         waiting = waiting[len(taken) :]
-        swapped = hands_over + S3["get"] * 3 + S3["put"] + S3["swap"] + 0.008 * len(taken)
+        commit = S3["get"] * 2 + S3["put"] + S3["swap"]
+        swapped = hands_over + S3["get"] + commits * commit + 0.008 * len(taken)
         times.append(swapped)
         heapq.heappush(pollers, swapped + S3["put"])
     return times
@@ -74,13 +83,14 @@ def test_a_trigger_is_one_that_lambda_takes(contracts: list[Contract]) -> None:
     assert trigger.batch_size * 1_024 < 6 << 20  # an event of S3's is about a kilobyte, an invocation's payload 6 MB
 
 
+@settings(max_examples=25)
 @given(st.lists(sources, min_size=1, max_size=3), st.sampled_from([0.0, 0.01, 0.05, 0.3]))
 def test_no_partition_gets_more_than_five_swaps_a_second(contracts: list[Contract], apart: float) -> None:
     """A backlog of small objects of one partition, and objects that trickle in."""
     trigger = trigger_of(Contracts(tuple(contracts)))
-    times = swaps(trigger, [number * apart for number in range(40 * trigger.batch_size)])
+    times = swaps(trigger, [number * apart for number in range(120 * trigger.batch_size)], rounds(contracts))
     rates = [sum(start <= at < start + 10 for at in times) / 10 for start in times]
-    assert max(rates) <= 5 * 1.15  # S3 of this test is as fast as anybody has seen it, ours as it mostly is
+    assert max(rates) <= 5 * 1.25  # S3 of this test is a quarter faster than ours: as fast as anybody has seen it
     assert max(sum(start <= at < start + 1 for at in times) for start in times) < SWAPS
 
 
