@@ -39,9 +39,9 @@ locals {
         ItemSelector = { "job.$" = "$$.Map.Item.Value.Key" }
         ItemProcessor = {
           ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "STANDARD" }
-          StartAt         = "Do it"
+          StartAt         = "Do it by ${worker}" # names of states are one space, those of maps in it
           States = {
-            "Do it" = {
+            "Do it by ${worker}" = {
               Type           = "Task"
               Resource       = arn
               TimeoutSeconds = var.timing.step_seconds
