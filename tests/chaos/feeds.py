@@ -35,6 +35,7 @@ WRONG = 0.25  # of the time; more of it, and empty answers a day apart would be 
 LONG = 8 * 3600  # seconds; what is missing for so long must have been told, though it is promised within two hours
 KNOWN_HOURS = 12  # at the beginning, in which values are right: what nothing is known of can be held against nothing
 CALM_HOURS = 30  # at the end: holes in which something spoke against them take a day, and some hours till asked
+LATEST_HOURS = 36  # by then all must have ended, also what was asked just before its day was over, and then rarely
 FACT = "fact_price"
 
 
@@ -130,6 +131,11 @@ def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:
             feed.hour(lambda _symbol, _slot: False)
             _audit(feed, tally, f"seed {seed}, calm hour {hour}")
         if calm >= CALM_HOURS:
+            for hour in range(calm, LATEST_HOURS):
+                if not set(_holes(feed, first, first + hours * 3600)):
+                    break
+                feed.hour(lambda _symbol, _slot: False)
+                _audit(feed, tally, f"seed {seed}, calm hour {hour}")
             _judge(feed, tally, first, first + hours * 3600, f"seed {seed}")
         tally.answers, tally.mails = provider.answers, len(feed.mail.sent)
         tally.outages, tally.ends = feed.told.opened, feed.told.over
@@ -172,6 +178,12 @@ def _absences(feed: MoodyFeed) -> list[Absence]:
     return read_absences(feed.lake.records, "prices", [Window(first, feed.provider.now)], workers=1)
 
 
+def _holes(feed: MoodyFeed, first: int, last: int) -> Iterator[tuple[str, int]]:
+    """The provider's holes that are not proven absent yet."""
+    absent = {(a.entity, slot) for a in _absences(feed) for s, e in a.ranges for slot in range(s, e, STEP)}
+    yield from (hole for hole in feed.provider.holes if first <= hole[1] < last and hole not in absent)
+
+
 def _judge(feed: MoodyFeed, tally: Tally, first: int, last: int, where: str) -> None:
     rows = {(row["symbol"], second(row["minute"])) for row in feed.rows(FACT)}
     absent = {(a.entity, slot) for a in _absences(feed) for s, e in a.ranges for slot in range(s, e, STEP)}
@@ -181,10 +193,11 @@ def _judge(feed: MoodyFeed, tally: Tally, first: int, last: int, where: str) -> 
             if (symbol, slot) in rows:
                 continue  # its price is compared after each audit
             if (symbol, slot) in feed.provider.holes:
-                if (symbol, slot) not in absent:
-                    tally.wrong.append(f"{where}: the hole {symbol} {slot} did not end absent")
-            elif (symbol, slot) not in absent or feed.provider.late.get((symbol, slot), 0) < first:
+                continue  # each must have ended absent, which is asked below
+            if (symbol, slot) not in absent or feed.provider.late.get((symbol, slot), 0) < first:
                 tally.wrong.append(f"{where}: {symbol} {slot} did not heal")
+    for symbol, slot in sorted(set(_holes(feed, first, last)) - rows):
+        tally.wrong.append(f"{where}: the hole {symbol} {slot} did not end absent")
     causes = feed.heal()["conclude"]
     if causes["known"] or causes["sent"]:
         tally.wrong.append(f"{where}: {causes} are open though the provider is well")
