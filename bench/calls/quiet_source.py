@@ -108,6 +108,9 @@ class _Table:
         if rows:
             yield [canonical_json(self._line(row)) for row in rows]
 
+    def has_rows_between(self, _session: object, start: Position, until: dt.datetime, **_: Any) -> bool:
+        return bool(self._rows(lambda at: start.at <= at < until))
+
     def count_unplaced(self, *_: Any, **__: Any) -> int:
         return 0
 
