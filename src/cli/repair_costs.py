@@ -14,12 +14,12 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from core.audit.at_scale.jobs import find_repair
 from core.audit.efforts import IDEAS, Effort, total
 from core.audit.repair_jobs import (
     RepairJob,
     RepairOutcome,
     Reprocess,
-    find_job,
     find_outcome,
     idea_of,
     job_of_outcome,
@@ -96,12 +96,12 @@ def measured_costs(records: ObjectReader, *, start: dt.datetime, end: dt.datetim
 
 
 def jobs_between(records: ObjectReader, *, start: dt.datetime, end: dt.datetime) -> list[Repaired]:
-    """The jobs whose outcome was left in ``[start, end)``. One whose job is gone is left out."""
+    """The jobs whose outcome was left in ``[start, end)``. One whose job is gone, or that only looked, is left out."""
     keys = [info.key for info in outcomes_of_runs(records) if start <= info.modified < end]
 
     def read(key: str) -> Repaired | None:
         name = job_of_outcome(key)
-        job, outcome = find_job(records, name), find_outcome(records, name)
+        job, outcome = find_repair(records, name), find_outcome(records, name)
         return Repaired(job, outcome) if job and outcome else None
 
     with ThreadPoolExecutor(WORKERS) as pool:

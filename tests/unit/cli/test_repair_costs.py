@@ -13,6 +13,7 @@ from tests.support.lake import MemoryLake, order, shipped_contracts
 
 from cli.costs import By, report, report_measured
 from cli.repair_costs import MeasuredCost, measured_costs, process_memory_mb, unit_price, with_processing
+from core.audit.at_scale.jobs import JobAtScale, Scan, write_work
 from core.audit.efforts import Effort
 from core.audit.repair_jobs import (
     ExtractAgain,
@@ -84,6 +85,15 @@ def test_only_jobs_that_ended_in_the_time_count() -> None:
     for _ in range(3):
         repaired(records, RESTATE, EFFORT)
     assert costs_of(records)["restate"].jobs == 1
+
+
+def test_an_audit_at_scale_is_no_repair() -> None:
+    records = MemoryObjects(clock=lambda: NOON)
+    scan = Scan("sales", "2026-11-19T00:00:00Z", "2026-11-20T00:00:00Z")
+    job = write_work(records, JobAtScale("run", scan), attempt=0, number=1)
+    write_outcome(records, job, RepairOutcome("done", "", 60, effort=EFFORT))
+    repaired(records, RESTATE, EFFORT)
+    assert {name: row.jobs for name, row in costs_of(records).items() if row.jobs} == {"restate": 1}
 
 
 def test_what_an_earlier_release_did_is_counted_and_said_to_be_unmeasured() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union
 
-from core.audit.repair_jobs import Reprocess, Restate, job_key
+from core.audit.repair_jobs import RepairJob, Reprocess, Restate, job_key
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
 from core.json import canonical_json
@@ -43,6 +43,7 @@ class Prove(OfRange):
 
 
 Work = Union[Restate, Reprocess, Scan, Prove]  # noqa: UP007  (the codec reads the members at run time)
+_LOOKS = ("scan", "prove")  # kinds that repair nothing
 Worker = Literal["restate", "audit"]
 _WORKERS: Mapping[str, Worker] = {"restate": "restate", "reprocess": "restate", "scan": "audit", "prove": "audit"}
 
@@ -85,6 +86,14 @@ def read_work(store: ObjectReader, key: str) -> JobAtScale:
         return JobAtScale(data["run"], from_data(Work, data["repair"]))
     except ValueError as error:
         raise InvalidData("work at scale", key, str(error), "Deploy this release, then begin a run anew") from error
+
+
+def find_repair(store: ObjectReader, key: str) -> RepairJob | None:
+    """The repair job under this key; None where there is none, or one that only looks (``Scan``, ``Prove``)."""
+    stored = store.read(key)
+    if stored is None or json.loads(stored.body)["repair"]["kind"] in _LOOKS:
+        return None
+    return RepairJob.from_json(stored.body)
 
 
 def write_details(store: ObjectWriter, job: str, details: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
