@@ -18,7 +18,16 @@ from auditor.evidence.halts import halt_of
 from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
 from core.contract.model import Contract
 from core.errors import InvalidData, present
-from core.landing.ingest_objects import EPOCH, ObjectFacts, TableObject, decode_facts, parse_table_key, table_prefix
+from core.landing.ingest_objects import (
+    EPOCH,
+    START,
+    ObjectFacts,
+    Position,
+    TableObject,
+    decode_facts,
+    parse_table_key,
+    table_prefix,
+)
 from core.landing.zone import RECEIPTS, REPAIR, Landing, landing_of
 from core.ports import ObjectInfo, ObjectReader
 from core.time import format_instant
@@ -34,6 +43,7 @@ class Arrivals:
     ``watermark``: every older row was in objects that are processed. ``newest`` is the newest object's number,
     ``newest_at`` when it was made, ``processed`` the greatest number with a receipt; ``settled`` says that nothing is
     on its way and that the newest object is there. ``durable`` is up to where the objects hold all rows.
+    ``position`` is where the object behind the watermark's begins: after a cut behind a row, for its key.
     """
 
     table: str
@@ -45,6 +55,7 @@ class Arrivals:
     processed: int = 0
     durable: datetime = EPOCH
     settled: bool = True
+    position: Position = START
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,7 @@ class _ArrivalScan:
             table=self._table,
             findings=tuple(self._findings),
             watermark=facts.durable_until if facts else EPOCH,
+            position=facts.next_position if facts else START,
             memory=TableMemory(verified, self._memory.healed, swept, repairs),
             newest=newest,
             newest_at=last.modified if last else None,

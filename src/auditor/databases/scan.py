@@ -91,7 +91,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         objects_until="",
         audited_at=iso(int(now.timestamp())),
         swept_until=unreferenced.until,
-        seen_until=_brought_until(services, contract, watermarks, now=now, is_loaded=is_loaded),
+        seen_until=_brought_until(services, contract, arrivals, now=now, is_loaded=is_loaded),
         amiss=_known_amiss(contract, order, memory, windows),
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
@@ -103,7 +103,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
 
 
 def _brought_until(
-    services: Services, contract: Contract, watermarks: Mapping[str, datetime], *, now: datetime, is_loaded: bool
+    services: Services, contract: Contract, arrivals: Mapping[str, Arrivals], *, now: datetime, is_loaded: bool
 ) -> int:
     """The instant before which extraction has brought the rows of every table, as far as any are promised by now.
 
@@ -113,15 +113,17 @@ def _brought_until(
     source = of_kind(contract.source, Database, "audit", contract.dataset)
     promised = now - timedelta(seconds=source.complete_within)
     old = {
-        table.name: format_instant(watermarks[table.name])
+        table.name: arrivals[table.name].position
         for table in source.tables
-        if not table.by_keys and watermarks[table.name] < promised
+        if not table.by_keys and arrivals[table.name].watermark < promised
     }
     waiting: Iterable[str] = old if not is_loaded else ()
     if old and is_loaded:
-        question = FindWaiting(contract.dataset, old, format_instant(promised))
+        since = {name: format_instant(position.at) for name, position in old.items()}
+        after = {name: position.after for name, position in old.items() if position.after is not None}
+        question = FindWaiting(contract.dataset, since, format_instant(promised), after)
         waiting = services.needed_source()(question_to_data(question))[WAITING]
-    return int(min([promised, *(watermarks[name] for name in waiting)]).timestamp())
+    return int(min([promised, *(arrivals[name].watermark for name in waiting)]).timestamp())
 
 
 def _known_amiss(

@@ -11,7 +11,7 @@ listed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from core.audit.findings import Keys
 from core.audit.fingerprint import Fingerprint
 from core.contract.codec import from_data, to_data
 from core.contract.model import RESERVED, SourceTable
+from core.landing.ingest_objects import KeyValue
 from core.sources.catalog import CatalogColumn
 from core.warehouse.arrow_types import arrow_type
 
@@ -119,12 +120,14 @@ class DescribeTables:
 class FindWaiting:
     """Which tables have rows that an extraction has yet to bring: from ``since`` (by table) on and before ``until``.
 
-    A table that the database does not show counts among them.
+    Of a table whose newest object was cut: behind the row of the key ``after`` at that time. A table that the database
+    does not show counts among them.
     """
 
     dataset: str
     since: Mapping[str, str]
     until: str
+    after: Mapping[str, tuple[KeyValue, ...]] = field(default_factory=dict)
     kind: str = "find_waiting"
 
 

@@ -41,6 +41,7 @@ from core.landing.former_names import list_now
 from core.landing.ingest_objects import Position
 from core.ports import ObjectWriter
 from core.time import parse_instant
+from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
 
@@ -84,9 +85,9 @@ def _waits(extraction: Extraction, name: str, since: str, asked: FindWaiting) ->
     try:
         reading, session = extraction.reading(name), extraction.session()
         extraction.engine.catch_up(session)
-        start, until = Position(parse_instant(since)), parse_instant(asked.until)
+        start, until = Position(parse_instant(since), asked.after.get(name)), parse_instant(asked.until)
         return reading.has_rows_between(session, start, until, seconds=extraction.statement_seconds)
-    except (InvalidData, PipelineBug):
+    except (InvalidData, PipelineBug, StatementTimeOut):
         return True
 
 

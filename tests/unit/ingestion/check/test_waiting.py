@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.extraction import contract_of, extraction_sandbox, scratch_database, source_table
+from tests.support.extraction import (
+    LEDGER,
+    LEDGER_SQL,
+    OTHER,
+    TWO_TABLES,
+    contract_of,
+    extraction_sandbox,
+    scratch_database,
+    source_table,
+)
 
 from core.audit.source_check import WAITING, FindWaiting, question_to_data
 from core.landing.ingest_objects import EPOCH
 from core.time import format_instant
 from ingestion.check.ask import answer
+from ingestion.extract.budget import Budget
 
 pytestmark = pytest.mark.database
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -31,3 +42,40 @@ def test_a_table_whose_rows_wait_is_told_from_one_that_is_quiet_and_a_refused_on
         }
         question = FindWaiting("shop", since, format_instant(NOON))
         assert answer(sandbox.extraction, question_to_data(question), sandbox.objects) == {WAITING: ["waiting", "lost"]}
+
+
+def test_a_row_that_was_brought_by_an_object_cut_right_behind_it_does_not_wait() -> None:
+    rows = "INSERT INTO ledger (note, last_updated) SELECT 'x', '2026-11-20 11:00'::timestamp + n * interval '1 s'"
+    with scratch_database(LEDGER_SQL, f"{rows} FROM generate_series(1, 3) AS row (n)") as database:
+        cut = None
+        for calls in range(1, 15):  # of the clock, until the time is over: in one of these right behind the last row
+            sandbox = extraction_sandbox(contract_of(LEDGER), secret=database.secret())
+            times = iter([0.0] * calls)
+            sandbox.extract(budget=Budget(lambda times=times: next(times, 100.0), 50.0))
+            facts = sandbox.facts()
+            if facts and not facts[-1].last and facts[-1].rows == 3:
+                cut = facts[-1]
+                break
+        assert cut is not None
+        position = cut.next_position
+        assert position.after is not None
+        since, until = {"ledger": format_instant(position.at)}, format_instant(NOON)
+        question = FindWaiting("shop", since, until, {"ledger": position.after})
+        assert answer(sandbox.extraction, question_to_data(question), sandbox.objects) == {WAITING: []}
+        alone = FindWaiting("shop", since, until)
+        assert answer(sandbox.extraction, question_to_data(alone), sandbox.objects) == {WAITING: ["ledger"]}
+
+
+def test_a_table_that_does_not_answer_in_time_waits_and_the_others_are_asked() -> None:
+    with scratch_database(*TWO_TABLES) as database:
+        sandbox = extraction_sandbox(contract_of(LEDGER, OTHER), secret=database.secret())
+        extraction = replace(sandbox.extraction, statement_seconds=0.5)
+        holder = database.connect(autocommit=False)
+        holder.cursor().execute("LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
+        since = dict.fromkeys(("ledger", "other"), format_instant(NOON.replace(hour=11)))
+        question = question_to_data(FindWaiting("shop", since, format_instant(NOON)))
+        try:
+            assert answer(extraction, question, sandbox.objects) == {WAITING: ["ledger"]}
+        finally:
+            holder.rollback()
+            holder.close()
