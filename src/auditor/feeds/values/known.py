@@ -59,10 +59,16 @@ def known_values(
         by_entity.setdefault(call.entity, []).append(call)
     near = _near_calls(feed, calendar, planned)
     known: dict[str, dict[KnownValue, None]] = {}
-    for table in {table.name: table for table, _, _ in columns}.values():
-        fields = tuple((column, field) for owner, column, field in columns if owner.name == table.name)
-        for entity, value in _of_table(seen, table, feed, near, by_entity, fields, workers=workers):
-            known.setdefault(entity, {})[value] = None
+
+    def look(asked: Calls, *, wide: bool) -> None:
+        for table in {table.name: table for table, _, _ in columns}.values():
+            fields = tuple((column, field) for owner, column, field in columns if owner.name == table.name)
+            for entity, value in _of_table(seen, table, feed, near, asked, fields, wide=wide, workers=workers):
+                known.setdefault(entity, {})[value] = None
+
+    look(by_entity, wide=False)
+    if blind := {entity: of_calls for entity, of_calls in by_entity.items() if entity not in known}:
+        look(blind, wide=True)
     return {entity: tuple(sorted(values, key=lambda each: (each.slot, each.field))) for entity, values in known.items()}
 
 
@@ -82,12 +88,14 @@ def _near_calls(
     return windows
 
 
-def _partitions(table: Table, feed: Feed, near: Mapping[tuple[int, int], Window], calls: Calls) -> list[str]:
-    """The partitions that may hold values of a call's entity near it, each once."""
+def _partitions(
+    table: Table, feed: Feed, near: Mapping[tuple[int, int], Window], calls: Calls, *, wide: bool
+) -> list[str]:
+    """The partitions that may hold values of a call's entity near it, each once; ``wide``: near any call."""
     paths: set[str] = set()
     for entity in feed.entities:
         if of_calls := calls.get(entity.name):
-            windows = {near[call.start, call.end] for call in of_calls}
+            windows = {*near.values()} if wide else {near[call.start, call.end] for call in of_calls}
             paths.update(partitions_of(table, replace(feed, entities=(entity,)), windows))
     return sorted(paths)
 
@@ -100,6 +108,7 @@ def _of_table(
     calls: Calls,
     fields: Fields,
     *,
+    wide: bool,
     workers: int,
 ) -> Iterator[tuple[str, KnownValue]]:
     """The values of one table, by entity; a partition's alone, so that some are found twice as near as others."""
@@ -112,7 +121,7 @@ def _of_table(
         return _near(seen.read(table, path, names).rows, times, entities, windows, list(calls))
 
     with ThreadPoolExecutor(workers) as pool:
-        parts = [rows for rows in pool.map(read, _partitions(table, feed, near, calls)) if rows.num_rows]
+        parts = [rows for rows in pool.map(read, _partitions(table, feed, near, calls, wide=wide)) if rows.num_rows]
     if not parts:
         return
     rows = pa.concat_tables(parts).combine_chunks()

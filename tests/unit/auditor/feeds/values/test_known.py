@@ -36,6 +36,16 @@ def test_they_lie_on_both_sides_and_between_the_gaps_whatever_partition_has_them
     assert known == {"AAPL": tuple(KnownValue(at, "price", "7.000000") for at in [*before, *between, *behind])}
 
 
+def test_an_entity_without_any_near_its_own_calls_has_those_near_calls_of_others() -> None:
+    """Its last values lie in the month before, and its call's hundred points do not reach so far."""
+    lake, late = AuditedFeed(), MIDNIGHT + 3 * HOUR
+    lake.put([("ZM", at) for at in range(MIDNIGHT - HOUR - 600, MIDNIGHT - HOUR, 60)], price="7")
+    ranges = {"ZM": ((late, late + 600),), "AAPL": ((MIDNIGHT - HOUR, MIDNIGHT - HOUR + 60),)}
+    seen = SeenPartitions(lake.partitions)
+    known = known_values(seen, lake.contract, lake.feed, CALENDAR, ranges, calls=10, workers=2)
+    assert [each.slot for each in known["ZM"]] == [MIDNIGHT - HOUR - 120, MIDNIGHT - HOUR - 60]
+
+
 def test_of_those_that_came_from_the_history_some_are_among_them() -> None:
     lake = AuditedFeed()
     observed, repaired = points_of(TWO, TWO + 600, symbols=["ZM"]), points_of(TWO - HOUR, TWO - 1800, symbols=["ZM"])
