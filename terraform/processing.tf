@@ -4,7 +4,8 @@
 locals {
   trigger = {
     for name, given in {
-      batch_size              = null
+      # In a shorter time than the default fewer objects are done.
+      batch_size              = max(1, floor(local.contracts.processing.batch_size * min(1, var.process_timeout_seconds / 120)))
       batching_window_seconds = var.process_batching_window_seconds
       concurrency             = var.process_concurrency
     } : name => coalesce(given, local.contracts.processing[name])

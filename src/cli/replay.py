@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from processing.restating.replay import Replays
     from processing.services import Services
 
-KEYS_A_MESSAGE = 10
-
 
 @examples(
     "replay tables/sales/currency/000000000001.jsonl.gz",
@@ -81,10 +79,12 @@ def _key(what: str, bucket: str) -> str:
 
 
 def _send(deployed: Deployment, keys: Sequence[str]) -> None:
-    messages = [{"objects": keys[first : first + KEYS_A_MESSAGE]} for first in range(0, len(keys), KEYS_A_MESSAGE)]
-    url = deployed.queues["arrivals"]
     from aws.queue import SqsQueue
+    from core.rendering.trigger import OBJECTS_A_MESSAGE
 
+    at_once = OBJECTS_A_MESSAGE
+    messages = [{"objects": keys[first : first + at_once]} for first in range(0, len(keys), at_once)]
+    url = deployed.queues["arrivals"]
     if refused := SqsQueue(deployed.clients("sqs"), url).send(messages):
         raise OutOfReach("replay", url, f"{len(refused)} of {len(messages)} messages were not taken", "Run it again")
 

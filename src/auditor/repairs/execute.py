@@ -31,6 +31,7 @@ from core.audit.repair_jobs import (
 )
 from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
+from core.rendering.trigger import OBJECTS_A_MESSAGE
 from core.sending import send_until_taken
 
 
@@ -124,7 +125,8 @@ def _redriven(services: Services, job: str, repair: Redrive, moved: Collection[s
 
 
 def _queue(services: Services, job: str, repair: Reprocess) -> int:
-    messages = [{"objects": list(repair.objects[first : first + 10])} for first in range(0, len(repair.objects), 10)]
+    objects, at_once = list(repair.objects), OBJECTS_A_MESSAGE
+    messages = [{"objects": objects[first : first + at_once]} for first in range(0, len(objects), at_once)]
     refused = send_until_taken(services.needed_queue().send, messages, attempts=3).refused
     if refused:
         raise TransientFailure("queue objects", job, f"the queue refused {len(refused)} messages", "It is tried again")

@@ -25,6 +25,7 @@ COMMITS, AT_ONCE = 0.165, 16  # so many commits side by side
 OBJECT, ROW, COMMIT = 0.008, 0.0000065, 0.016  # of a processor
 LARGEST_OBJECT = 4.0  # 8 MB of lines, compressed
 AVAILABLE = 96.0  # of the function's time, which is 120 by default
+OBJECTS_A_MESSAGE = 4  # that replays and repairs name: a full batch of such messages is a hundred objects
 FEWEST = 10  # objects in a batch, where nothing asks for more
 CATCH_UP = 13  # times what arrives is borne, so that an outage of two hours is made up within ten minutes
 BUFFER_SECONDS, BUFFER_BYTES, LINE_BYTES = 60, 5 << 20, 250  # of Firehose, before it compresses

@@ -81,12 +81,12 @@ def test_a_plan_without_a_scan_before_it_is_refused(services: Services) -> None:
         make_plan(services, Order(), attempt=1)
 
 
-def test_objects_are_queued_ten_to_a_message_and_refused_messages_again(services: Services) -> None:
+def test_objects_are_queued_four_to_a_message_and_refused_messages_again(services: Services) -> None:
     queue: Any = services.processing
     queue.refuses = lambda call, _count: [0] if call == 0 else []
     key = queued(services, Reprocess("quotes", tuple(f"feeds/quotes/{number}" for number in range(23))))
     assert queue_objects(services, key) == 23
-    assert (len(queue.messages), queue.calls) == (3, [3, 1])
+    assert (len(queue.messages), queue.calls) == (6, [6, 1])
     outcome = find_outcome(services.records, key)
     assert outcome is not None
     assert outcome.result == "done"
