@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,7 +163,7 @@ def backlog(loaded: Loaded, options: Options) -> None:
     scale = min(1.0, options.amount(OBJECTS) / OBJECTS)
     objects, orders = loaded.objects(int(BACKLOG_MINUTES * scale)), int(BACKLOG_ORDERS * scale)
     try:
-        with _unprocessed(loaded.stack):
+        with deployed.switched_off(deployment, "process"):
             loaded.land(objects)
             for _ in range(3):
                 changes.insert_orders(orders // 3)
@@ -181,19 +180,6 @@ def backlog(loaded: Loaded, options: Options) -> None:
     if differing:
         loaded.faults.append(f"backlog: {', '.join(differing)} differ from the database")
     loaded.check("backlog", seconds, done=len(objects), unit="objects", orders=orders * 2, objects_of_all=waiting)
-
-
-@contextmanager
-def _unprocessed(stack: Stack) -> Iterator[None]:
-    """The trigger of processing is off, as an operator would set it."""
-    client = stack.deployment.clients("lambda")
-    function = stack.deployment.functions["process"]
-    [mapping] = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        yield
-    finally:
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 # ---------------------------------------------------------------- soak

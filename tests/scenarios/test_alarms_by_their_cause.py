@@ -159,25 +159,15 @@ def test_what_nobody_processes_grows_old_on_the_queue_and_the_data_are_no_longer
         short.enter_context(shortened(stack, "queue-age-arrivals", Threshold=1))
         short.enter_context(shortened(stack, "nothing-processed-sales", Period=40))
         short.enter_context(shortened(stack, "work-due-sales", Period=240, DatapointsToAlarm=1))
-        with switched_off(stack, "process"), tripping(stack, "queue-age-arrivals", "freshness-sales"):
+        with (
+            deployed.switched_off(stack.deployment, "process"),
+            tripping(stack, "queue-age-arrivals", "freshness-sales"),
+        ):
             changes.insert_orders(1)
             await_horizon(stack, contract)
             invoke(deployment, "extract", {"dataset": "sales"})
     changes.close()
     await_receipts(deployment, "tables/sales/")
-
-
-@contextmanager
-def switched_off(stack: Stack, function: str) -> Iterator[None]:
-    """The function's trigger, disabled by somebody."""
-    client = stack.deployment.clients("lambda")
-    name = stack.deployment.functions[function]
-    [mapping] = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        yield
-    finally:
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 def test_a_function_without_concurrency_is_throttled(stack: Stack) -> None:

@@ -201,3 +201,15 @@ def reconfigured(deployment: Deployment, function: str, **variables: str) -> Ite
         yield
     finally:
         client.update_function_configuration(FunctionName=name, Environment=before)
+
+
+@contextmanager
+def switched_off(deployment: Deployment, function: str) -> Iterator[None]:
+    """The function's trigger, disabled by somebody."""
+    client, name = deployment.clients("lambda"), deployment.functions[function]
+    [mapping] = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
