@@ -104,6 +104,48 @@ def test_an_altered_row_of_a_current_state_is_fetched_again(lake: DatabaseSimula
     assert [each for each in lake.audited() if each.kind not in REPORTED] == []
 
 
+def test_an_altered_row_is_found_though_an_earlier_line_has_its_key_and_version(lake: DatabaseSimulation) -> None:
+    """The source changed the row without a new time, so that its first line and that of the repair are of one key."""
+    lake.limits = EVERY_LINE
+    path = lake.lake.paths(FACT)[0]
+    rows = lake.lake.snapshot(FACT, path).table
+    [position, *_] = [at for at, flag in enumerate(rows.column("is_latest").to_pylist()) if flag]
+    key = rows.column("sales_order_id")[position].as_py()
+    lake.run("update sales_order set units_sold = units_sold + 1 where sales_order_id = %s", key)
+    assert lake.heal(run="silent")["verify"]["healthy"]
+    again = lake.lake.snapshot(FACT, path).table
+    assert again.column("sales_order_id")[position].as_py() == key
+    mutation = Vandal(lake, 6).alter_value(FACT, path, position)
+    assert mutation is not None
+    lake.heal(run="altered-after")
+    assert any(mutation.named(finding) for finding in lake.findings("altered-after")), mutation.what
+    assert lake.lake.snapshot(FACT, path).table.equals(again)
+
+
+def test_an_altered_row_of_a_current_state_is_found_though_the_row_had_other_values_before(
+    lake: DatabaseSimulation,
+) -> None:
+    lake.limits = EVERY_LINE
+    table = current_table(lake.contract, lake.contract.source_table("department"))
+    [(key,), *_] = lake.run("select department_id from department order by 1")
+    for number in range(3):
+        lake.changes.rename_department(key, name=f"Renamed {number}")
+        lake.extract()
+    snapshot = read_partition(lake.lake.partitions, table, "")
+    assert snapshot is not None
+    rows = snapshot.table
+    place = rows.column("department_id").to_pylist().index(key)
+    at = rows.schema.get_field_index("location")
+    places = rows.column("location").to_pylist()
+    places[place] = "elsewhere"
+    Vandal(lake, 0)._commit(table, "", rows.set_column(at, "location", pa.array(places, pa.string())))
+    lake.heal(run="current-after")
+    assert [each for each in lake.findings("current-after") if isinstance(each, ChangedRows)] == [
+        ChangedRows(lake.dataset, "department", ((key,),))
+    ]
+    assert lake.agree() == []
+
+
 def test_where_processing_does_not_answer_the_audit_goes_on_and_says_so(lake: DatabaseSimulation) -> None:
     def gone(_question: object) -> dict[str, object]:
         raise TransientFailure("reshape lines", "restate", "throttled", "")

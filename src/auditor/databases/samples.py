@@ -16,7 +16,7 @@ with ``n`` rows in large objects about 500 / n where its rows lie in a few parti
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from auditor.databases.choose import DatabaseOrder
-from auditor.databases.rows.sums import NEVER, hashes_of, lists_of
+from auditor.databases.rows.sums import NEVER, lists_of
 from auditor.databases.rows.targets import Target, targets_of
 from auditor.run_files import find_run_file, run_file_key, write_run_file
 from auditor.services import Services
@@ -140,16 +140,25 @@ def _compared(services: Services, contract: Contract, target: Target, part: Resh
 
 
 def _of_same_line(table: Table, star: pa.Table, lines: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The rows of both that have one key and the hash of one line's content, side by side."""
-    names = table.stored_key
-    order, _ = sort_rows([as_array(lines.column(name)) for name in names])
-    lines = lines.take(pa.array(order))
+    """The rows of both that have one key and the hash of one line's content, side by side.
+
+    Several lines may have the key of a row: versions of a state, and what a row was before it changed under its old
+    time. The row is of the one whose hash it has, and whatever the others say is none of its values.
+    """
+    star = star.filter(pa.array(lists_of(star) > NEVER))
+    if table.stored_key:
+        star, _ = _met(star, lines, table.stored_key)  # most rows are of no line of the sample, and keys pack well
+    return _met(star, lines, (*table.stored_key, HASH_LIST, HASH))
+
+
+def _met(star: pa.Table, lines: pa.Table, names: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+    """The star's rows that have the same values in these columns as some line, each beside one such line."""
+    theirs = [as_array(lines.column(name)).cast(star.schema.field(name).type) for name in names]
+    order, _ = sort_rows(theirs)
+    at = pa.array(order)
     ours = [as_array(star.column(name)) for name in names]
-    theirs = [as_array(lines.column(name)).cast(our.type) for name, our in zip(names, ours, strict=True)]
-    places, known = locate(theirs, ours)
-    star, lines = star.filter(pa.array(known)), lines.take(pa.array(places[known]))
-    is_same = (lists_of(star) == lists_of(lines)) & (hashes_of(star) == hashes_of(lines)) & (lists_of(star) > NEVER)
-    return star.filter(pa.array(is_same)), lines.filter(pa.array(is_same))
+    places, known = locate([their.take(at) for their in theirs], ours)
+    return star.filter(pa.array(known)), lines.take(pa.array(order[places[known]]))
 
 
 def _columns(target: Target) -> list[str]:
