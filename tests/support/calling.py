@@ -22,7 +22,7 @@ class Caller:
 
     def get(self, path: str, **parameters: Any) -> requests.Response:
         headers = {"X-Finnhub-Token": self.token, "X-Api-Key": self.token}
-        return self.session.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=5)
+        return self.session.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=60)
 
     def quote(self, symbol: str = "AAPL") -> requests.Response:
         return self.get("/api/v1/quote", symbol=symbol)

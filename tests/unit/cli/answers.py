@@ -33,7 +33,7 @@ def answer(account: Account, monkeypatch: pytest.MonkeyPatch) -> Answer:
         info = [{"Name": name, "Type": kind, "Precision": 38, "Scale": 2} for name, kind in columns]
         result = {"rows": header + body, "column_info": info}
         data = {"account_id": "123456789012", "region": account.deployment.region, "results": [result]}
-        requests.post(ANSWERS, json=data, timeout=5).raise_for_status()
+        requests.post(ANSWERS, json=data, timeout=60).raise_for_status()
 
     return give
 

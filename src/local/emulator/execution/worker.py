@@ -116,7 +116,7 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
         if last.peak > self.memory_limit:
             return self._exit(-signal.SIGKILL)
         if result.get("status") == "error":
-            return None if "timed out" in str(result.get("error")) else self._exit(self._started.wait(timeout=5))
+            return None if "timed out" in str(result.get("error")) else self._exit(self._started.wait(timeout=60))
         if changed := self._changed_trees():
             return {"errorType": READ_ONLY, "errorMessage": f"[Errno 30] The function wrote below {changed}"}
         return None
@@ -200,7 +200,7 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
         if answer is None:
             error = {"errorType": "Sandbox.Timedout", "errorMessage": f"Task timed out after {seconds:.2f} seconds"}
         elif not answer:
-            error = self._exit(process.wait(timeout=5))
+            error = self._exit(process.wait(timeout=60))
         else:
             reply = json.loads(answer)
             if reply["status"] == "ready":
@@ -239,7 +239,7 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
         process, self._proc = self._proc, None
         if process is not None:
             process.kill()
-            process.wait(timeout=5)
+            process.wait(timeout=60)
 
     def _discard_tmpdir(self) -> None:
         if self._tmpdir:

@@ -77,7 +77,7 @@ def test_a_client_whose_first_message_comes_with_the_last_of_its_handshake_is_he
     """So it happens where the machine is busy, and only then: here both go out in one piece."""
     context = ssl.create_default_context(cafile=str(server.certificate))
     came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-    with socket.create_connection((server.host, server.port), timeout=10) as client:
+    with socket.create_connection((server.host, server.port), timeout=60) as client:
         client.sendall(struct.pack("!ii", 8, 80877103))
         assert client.recv(1) == b"S"
         tls = context.wrap_bio(came, goes, server_hostname=server.host)

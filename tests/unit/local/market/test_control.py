@@ -49,11 +49,11 @@ def test_the_command_can_stand_still_at_a_time_and_keep_an_exchanges_hours(tmp_p
     try:
         url = child.facts["url"]
         parameters = {"symbol": "AAPL", "resolution": "1", "from": "1795177800", "to": "1795179540", "token": "t"}
-        closed = requests.get(f"{url}/api/v1/stock/candle", params=parameters, timeout=5)
+        closed = requests.get(f"{url}/api/v1/stock/candle", params=parameters, timeout=60)
         assert closed.headers["Date"] == "Fri, 20 Nov 2026 13:00:00 GMT"
         assert closed.json() == {"s": "no_data"}
         MarketControl(url).clock.advance(7_200)
         parameters |= {"from": "1795185000", "to": "1795186740"}  # 14:30 to 14:59
-        assert len(requests.get(f"{url}/api/v1/stock/candle", params=parameters, timeout=5).json()["t"]) == 30
+        assert len(requests.get(f"{url}/api/v1/stock/candle", params=parameters, timeout=60).json()["t"]) == 30
     finally:
         child.stop()

@@ -38,10 +38,10 @@ def test_a_missing_or_wrong_token_is_401_and_both_ways_to_send_it_are_told_apart
 ) -> None:
     url = f"{market.api_url}/quote"
     for headers, parameters in (({}, {}), ({"X-Finnhub-Token": "wrong"}, {}), ({}, {"token": "wrong"})):
-        answer = requests.get(url, params={"symbol": "AAPL", **parameters}, headers=headers, timeout=5)
+        answer = requests.get(url, params={"symbol": "AAPL", **parameters}, headers=headers, timeout=60)
         assert (answer.status_code, answer.json()) == (401, {"error": "Invalid API key."})
-    assert requests.get(url, params={"symbol": "AAPL", "token": market.token}, timeout=5).status_code == 200
-    assert requests.get(url, params={"symbol": "AAPL"}, headers={"x-finnhub-token": market.token}, timeout=5).ok
+    assert requests.get(url, params={"symbol": "AAPL", "token": market.token}, timeout=60).status_code == 200
+    assert requests.get(url, params={"symbol": "AAPL"}, headers={"x-finnhub-token": market.token}, timeout=60).ok
     assert [request.token_in for request in market.requests.all()] == [None, "header", "query", "query", "header"]
 
 
@@ -232,6 +232,6 @@ def test_an_unknown_fault_or_command_is_refused_with_the_reason(market: Market |
     with pytest.raises(ValueError, match="unknown fault 'eclipse'"):
         market.fail("eclipse")
     for command in ({"explode": True}, {"clock": {"set": "2026-11-20T15:00:00"}}, {"fail": {"kind": "eclipse"}}):
-        answer = requests.post(f"{market.url}/_control", json=command, timeout=5)
+        answer = requests.post(f"{market.url}/_control", json=command, timeout=60)
         assert answer.status_code == 400
         assert answer.json()["error"]

@@ -42,7 +42,7 @@ def test_the_latest_hour_is_the_one_that_has_begun_and_the_future_is_not_told(
 
 
 def test_it_has_its_own_key_header_and_its_own_errors(market: Market | MarketControl, caller: Caller) -> None:
-    refused = requests.get(f"{market.url}{PATH}/latest", headers={"X-Finnhub-Token": market.token}, timeout=5)
+    refused = requests.get(f"{market.url}{PATH}/latest", headers={"X-Finnhub-Token": market.token}, timeout=60)
     assert (refused.status_code, refused.json()["errors"][0]["title"]) == (401, "Unauthorized")
     unknown = caller.get("/v2/observations/XXXX/latest")
     assert (unknown.status_code, unknown.json()["errors"][0]["title"]) == (404, "Unknown station")

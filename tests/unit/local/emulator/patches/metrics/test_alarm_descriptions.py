@@ -41,7 +41,7 @@ def describe_by_form(emulator: Emulator, name: str) -> dict[str, Any]:
 
     credential = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/monitoring/aws4_request"
     form = {"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name}
-    answer = requests.post(emulator.endpoint, data=form, headers={"Authorization": credential}, timeout=10)
+    answer = requests.post(emulator.endpoint, data=form, headers={"Authorization": credential}, timeout=60)
     model = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("cloudwatch", "service-2"))
     shape = model.operation_model("DescribeAlarms").output_shape
     raw = {"body": answer.content, "headers": dict(answer.headers), "status_code": answer.status_code}
