@@ -43,13 +43,15 @@ class Window:
 class Scope:
     """What an audit is asked for: the range ``[start, end)``, or what is due, as of ``now``.
 
-    Of a database of the named ``tables`` alone, where there are any: a range of them, or what is recent.
+    Of a database of the named ``tables`` alone, where there are any: a range of them, or what is recent. ``beside``:
+    also what no time bounds and what lies beside the rows (objects, messages, mirrors, the source's shape).
     """
 
     now: int
     start: int | None = None
     end: int | None = None
     tables: tuple[str, ...] = ()
+    beside: bool = True
 
 
 def window_seconds(feed: Feed) -> int:

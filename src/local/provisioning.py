@@ -122,6 +122,7 @@ def variables_of(emulator: Emulator, provider_urls: Mapping[str, str], packed: P
         "admin_emails": ["admin@example.com"],
         "audit_wait_seconds": 4,  # the stream's buffer of some 1.2 s, and the processing of what it delivers
         "audit_retry_seconds": 1,
+        "at_scale_concurrency": max(2, os.cpu_count() or 2),  # functions are processes of this machine
         "schedules_enabled": bool(plan.speed),
         "mirror": {"enabled": True},  # here it costs nothing
         "provider_urls": dict(provider_urls),

@@ -59,7 +59,8 @@ def look_at_share(event: Mapping[str, Any], services: Services) -> dict[str, int
 
 def _scanned(services: Services, work: Scan, job: str) -> tuple[dict[str, int], Details]:
     services = with_promises(services, work.dataset)
-    scope = Scope(int(services.now().timestamp()), epoch(work.start), epoch(work.end), work.tables)
+    now = int(services.now().timestamp())
+    scope = Scope(now, epoch(work.start), epoch(work.end), work.tables, beside=work.beside)
     audit = begin_audit(services, work.dataset, _run_of(job), scope)
     result = audit.scan(attempt=0)
     answer = asdict(summarise(audit.order, result, attempt=0))

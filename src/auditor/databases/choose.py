@@ -37,7 +37,7 @@ class DatabaseOrder:
     seconds) is when the slices were chosen. ``sweep_seconds`` is how long all history takes at the pace that the row
     budget allows, where that is longer than the contract's ``sweep``; else 0. ``outdated`` are the partitions that the
     run makes again, whose slices are among the ``slices``. ``tables`` are the source tables that alone are compared,
-    where somebody named some; such a run is not ``scheduled``.
+    where somebody named some; such a run is not ``scheduled``. ``beside`` is the scope's.
     """
 
     dataset: str
@@ -49,13 +49,16 @@ class DatabaseOrder:
     sweep_seconds: int = 0
     outdated: Outdated = field(default_factory=Outdated)
     tables: tuple[str, ...] = ()
+    beside: bool = True
 
     def to_data(self) -> dict[str, Any]:
         slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
         named = {"tables": list(self.tables)} if self.tables else {}
+        part = {} if self.beside else {"beside": False}
         return (
             slow
             | named
+            | part
             | {
                 "kind": KIND,
                 "dataset": self.dataset,
@@ -80,6 +83,7 @@ class DatabaseOrder:
             sweep_seconds=data.get("sweep_seconds", 0),
             outdated=Outdated.from_data(data),
             tables=tuple(data.get("tables", ())),
+            beside=data.get("beside", True),
         )
 
 
@@ -91,8 +95,10 @@ def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> D
     if scope.tables:
         targets = tuple(target for target in targets if target.source.name in scope.tables)
     if scope.start is not None and scope.end is not None:
-        chosen = [part for target in targets for part in slices_between(target, scope.start, scope.end)]
-        return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now, tables=scope.tables)
+        bounded = [target for target in targets if target.column or scope.beside]
+        chosen = tuple(part for target in bounded for part in slices_between(target, scope.start, scope.end))
+        sweep = memory.sweep
+        return DatabaseOrder(dataset, run, chosen, False, sweep, now, tables=scope.tables, beside=scope.beside)
     recent = recent_slices(targets, memory, now=now)
     if scope.tables:
         return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=scope.tables)

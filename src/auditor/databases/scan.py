@@ -60,22 +60,25 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     broken = {finding.table for finding in derived if isinstance(finding, StaleDerived | BrokenPartition)}
     watermarks = {name: arrival.watermark for name, arrival in arrivals.items()}
     is_loaded = any(watermark > EPOCH for watermark in watermarks.values())
-    shapes = look_at_source(services, contract, source, memory.shapes) if is_loaded and not source.canary else Shapes()
+    looks = is_loaded and not source.canary and order.beside
+    shapes = look_at_source(services, contract, source, memory.shapes) if looks else Shapes()
     terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken))
     compared = compare_slices(services, terms, order.slices)
     newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
-    sampled = compare_sample(services, contract, order, newest)
-    findings = [
-        *(finding for arrival in arrivals.values() for finding in arrival.findings),
-        *derived,
-        *compared.findings,
-        *sampled.findings,
-        *_parameter_findings(services, source, names, arrivals, before, now),
-        *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
-        *_slow_sweep(order, source),
-        *changed_source(order.dataset, shapes),
-        *find_lagging_mirrors(services, contract),
-    ]
+    sampled = compare_sample(services, contract, order, newest) if order.beside else Sampled()
+    findings: list[Finding] = [*compared.findings]
+    if order.beside:
+        findings = [
+            *(finding for arrival in arrivals.values() for finding in arrival.findings),
+            *derived,
+            *findings,
+            *sampled.findings,
+            *_parameter_findings(services, source, names, arrivals, before, now),
+            *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
+            *_slow_sweep(order, source),
+            *changed_source(order.dataset, shapes),
+            *find_lagging_mirrors(services, contract),
+        ]
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
     )
@@ -91,7 +94,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         objects_until="",
         audited_at=iso(int(now.timestamp())),
         swept_until=unreferenced.until,
-        seen_until=_brought_until(services, contract, arrivals, now=now, is_loaded=is_loaded),
+        seen_until=_brought_until(services, contract, arrivals, now=now, is_loaded=is_loaded and order.beside),
         amiss=_known_amiss(contract, order, memory, windows),
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())

@@ -48,7 +48,7 @@ class FeedOrder:
     The last window may not be due yet (``is_owed_sooner``): then ``end`` cuts it where its points have settled.
     ``scheduled``: the run was not asked for a range, so it also moves the frontier on to ``frontier``, and remembers
     the ``targets`` that the partitions had when it began. ``outdated`` are the partitions that it makes again, whose
-    windows are among the ``windows``.
+    windows are among the ``windows``. ``beside`` is the scope's.
     """
 
     dataset: str
@@ -60,6 +60,7 @@ class FeedOrder:
     frontier: int
     targets: Mapping[str, str]
     outdated: Outdated = field(default_factory=Outdated)
+    beside: bool = True
 
     def has_all_of(self, window: Window) -> bool:
         """Whether the order does not cut the window."""
@@ -76,6 +77,7 @@ class FeedOrder:
             "scheduled": self.scheduled,
             "frontier": iso(self.frontier),
             **self.outdated.to_data(),
+            **({} if self.beside else {"beside": False}),
         }
 
     @classmethod
@@ -90,6 +92,7 @@ class FeedOrder:
             frontier=epoch(data["frontier"]),
             targets=data["targets"],
             outdated=Outdated.from_data(data),
+            beside=data.get("beside", True),
         )
 
 
@@ -104,7 +107,8 @@ def choose_windows(services: Services, dataset: str, run: str, scope: Scope) -> 
     if scope.start is not None and scope.end is not None:
         cut = (scope.start, max(scope.start, min(scope.end, settled_until(feed, scope.now))))
         windows = windows_between(feed, calendar, *cut)
-        return FeedOrder(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
+        given: dict[str, Any] = {"scheduled": False, "frontier": 0, "targets": {}, "beside": scope.beside}
+        return FeedOrder(dataset, run, tuple(windows), *cut, **given)
     return _due(services, contract, feed, calendar, run, now=scope.now)
 
 

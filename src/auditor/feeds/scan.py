@@ -69,7 +69,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     seconds = int(now.timestamp())
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
     absences, expired = believed_absences(services, order.dataset, order.windows)
-    objects, until = _scan_objects(services, contract, now)
+    objects, until = _scan_objects(services, contract, now) if order.beside else ([], "")
     partitions = SeenPartitions(services.partitions)
     sample: tuple[Compare, ...] = ()
     weighed = Weighed()
@@ -86,13 +86,13 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         seen = scanned.partitions.outdated if order.scheduled else ()
         sample = choose_sample(contract, feed, coverage, scanned.entries, now=seconds) if not attempt else ()
     redriven = read_state(services.records, order.dataset).redriven
-    letters = find_dead_letters(services.dead_letters, order.dataset, redriven)
+    letters = find_dead_letters(services.dead_letters, order.dataset, redriven) if order.beside else []
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=partitions.targets, scheduled=order.scheduled, attempt=attempt
     )
     outdated = find_outdated(services, contract, order.outdated, seen)
     rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
-    lagging = find_lagging_mirrors(services, contract)
+    lagging = find_lagging_mirrors(services, contract) if order.beside else ()
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,

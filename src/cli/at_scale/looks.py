@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,36 +15,61 @@ from cli.ranges import Range
 from core.audit.at_scale.jobs import Prove, Scan
 from core.errors import Misuse
 from core.json import canonical_text
-from core.time import iso
+from core.time import at_epoch, iso
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
     from cli.at_scale.run import Done
+    from core.contract.model import Contracts
 
 DAY = 86_400
 SHARE_DAYS, MOST_SHARES = 7, 400
+LONG_UNITS = ("year", "month")  # of partitions, each of which is read by one share
+NO_UNITS: Mapping[str, str] = {}
 EVER = (0, 4_102_444_800)  # what a share at the range's end may reach to, where all there is was asked for
 
 
-def shares_of(start: int, end: int) -> list[tuple[int, int]]:
-    """A range (epoch seconds) in shares of whole days, of a week each or of more where it is very long."""
-    first, last = start // DAY, -(-end // DAY)
-    size = max(SHARE_DAYS, -(-(last - first) // MOST_SHARES))
-    days = [*range(first, last, size), last]
-    bounds = [start, *(day * DAY for day in days[1:-1]), end]
+def shares_of(start: int, end: int, unit: str = "") -> list[tuple[int, int]]:
+    """A range (epoch seconds) in shares of whole days, of a week each or of more where it is very long.
+
+    Of whole months or years where that is the ``unit``: a slice or partition that two shares had a part of would be
+    looked at by both.
+    """
+    days = [day for day in range(start // DAY, -(-end // DAY)) if _begins(unit, day)]
+    size = max(1 if unit else SHARE_DAYS, -(-len(days) // MOST_SHARES))
+    bounds = [start, *(day * DAY for day in days[::size] if start < day * DAY < end), end]
     return [(begin, until) for begin, until in itertools.pairwise(bounds) if begin < until]
 
 
-def scans(ranges: Mapping[str, Range], tables: tuple[str, ...]) -> Iterator[Scan]:
-    """The shares of an audit of datasets. Raises ``Misuse`` for one of which nothing is known yet."""
+def _begins(unit: str, day: int) -> bool:
+    at = at_epoch(day * DAY)
+    return not unit or (at.day == 1 and (unit == "month" or at.month == 1))
+
+
+def units_of(contracts: Contracts, datasets: Iterable[str]) -> dict[str, str]:
+    """The longest unit of time by which facts of each dataset are partitioned, where it is longer than a week."""
+    units = {}
+    for dataset in datasets:
+        facts = (table for table in contracts.dataset(dataset).tables if table.kind == "fact")
+        used = {level.transform for fact in facts for level in fact.partition_by}
+        units[dataset] = next((unit for unit in LONG_UNITS if unit in used), "")
+    return units
+
+
+def scans(ranges: Mapping[str, Range], tables: tuple[str, ...], units: Mapping[str, str] = NO_UNITS) -> Iterator[Scan]:
+    """The shares of an audit of datasets, of which the first looks at all that no time bounds.
+
+    Raises ``Misuse`` for a dataset of which nothing is known yet.
+    """
     for dataset, (start, end) in _bounded(ranges):
-        yield from (Scan(dataset, iso(begin), iso(until), tables) for begin, until in shares_of(start, end))
+        for number, (begin, until) in enumerate(shares_of(start, end, units.get(dataset, ""))):
+            yield Scan(dataset, iso(begin), iso(until), tables, beside=not number)
 
 
-def proofs(ranges: Mapping[str, Range], *, of_all: bool) -> Iterator[Prove]:
+def proofs(ranges: Mapping[str, Range], units: Mapping[str, str] = NO_UNITS, *, of_all: bool) -> Iterator[Prove]:
     """The shares of a proof; ``of_all``: also of windows before and behind the range, such as those without a time."""
     for dataset, (start, end) in _bounded(ranges):
-        shares = shares_of(start, end)
+        shares = shares_of(start, end, units.get(dataset, ""))
         if of_all:
             shares[0] = (EVER[0], shares[0][1])
             shares[-1] = (shares[-1][0], EVER[1])
@@ -90,7 +115,8 @@ def audit_at_scale(
     from core.audit.findings import findings_from_data
 
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
-    plan = lambda: list(scans(ranges_of(deployed, datasets, span), tables))  # noqa: E731
+    units = units_of(deployed.contracts, datasets)
+    plan = lambda: list(scans(ranges_of(deployed, datasets, span), tables, units))  # noqa: E731
     followed = run_of_functions(deployed, records, "audit", "-".join(datasets), plan, resume=resume)
     if followed is None:
         return
@@ -114,7 +140,8 @@ def verify_at_scale(deployed: Deployment, datasets: Sequence[str], span: Range, 
     from aws.objects import S3ObjectStore
 
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
-    plan = lambda: list(proofs(ranges_of(deployed, datasets, span), of_all=span[0] is None))  # noqa: E731
+    units = units_of(deployed.contracts, datasets)
+    plan = lambda: list(proofs(ranges_of(deployed, datasets, span), units, of_all=span[0] is None))  # noqa: E731
     followed = run_of_functions(deployed, records, "verify", "-".join(datasets), plan, resume=resume)
     if followed is None:
         return

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.audited import DATASET, SYMBOLS, TWO, AuditedFeed, points_of
-from tests.support.lake import MemoryLake
+from tests.support.audited import DATASET, SYMBOLS, TWO, AuditedDatabase, AuditedFeed, points_of
+from tests.support.lake import MemoryLake, shipped_contracts
 from tests.support.memory_machine import MemoryMachine
 from tests.support.rebuild_histories import FACT, random_lake
 
 from auditor.at_scale.looks import look_at_share
 from auditor.audits import begin_audit, end_audit
+from auditor.databases.rows.targets import slices_between, targets_of
 from auditor.prove import verify
 from auditor.windows import Scope
 from cli.at_scale import looks
@@ -111,7 +112,7 @@ def feed_with_gaps(days: int) -> AuditedFeed:
     return feed
 
 
-def looked_at(feed: AuditedFeed, jobs: list[Work], command: str) -> list[Done]:
+def looked_at(feed: AuditedFeed | AuditedDatabase, jobs: list[Work], command: str) -> list[Done]:
     source = random.Random(len(jobs))
     machine = MemoryMachine(
         feed.records,
@@ -189,6 +190,31 @@ def test_a_run_is_resumed_by_its_own_command_alone() -> None:
     run.begin(DATASET, [*looks.proofs({DATASET: (MIDNIGHT, MIDNIGHT + DAY)}, of_all=False)], command="verify")
     with pytest.raises(Misuse, match="starmend verify"):
         read_manifest(feed.records, "run", "audit")
+
+
+def test_what_no_time_bounds_is_asked_of_a_database_by_one_share() -> None:
+    database = AuditedDatabase()
+    database.source = {1: TWO - DAY, 2: TWO - HOUR}
+    database.put(database.source)
+    database.arrive(1)
+    end = int(database.now.timestamp())
+    whole = begin_audit(database.services, DATASET, "whole", Scope(end, end - 30 * DAY, end)).scan(attempt=0)
+    asked, sought = len(database.asked), len(database.sought)
+    shares = looked_at(database, [*looks.scans({DATASET: (end - 30 * DAY, end)}, ())], "audit")
+    assert len(shares) == 5
+    assert (len(database.asked), len(database.sought)) == (2 * asked, 2 * sought)
+    [counts] = looks.summed(shares, ("windows", "whole"))
+    assert counts["windows"] == counts["whole"] == len(whole.windows) == 1
+
+
+def test_no_two_shares_of_a_database_compare_the_same_month() -> None:
+    contracts = shipped_contracts()
+    units = looks.units_of(contracts, ["sales"])
+    assert units == {"sales": "month"}
+    shares = looks.shares_of(MIDNIGHT - 700 * DAY, MIDNIGHT, units["sales"])
+    for target in (target for target in targets_of(contracts.dataset("sales")) if target.column):
+        parts = [part for start, end in shares for part in slices_between(target, start, end)]
+        assert parts == slices_between(target, MIDNIGHT - 700 * DAY, MIDNIGHT)
 
 
 @given(st.integers(0, 4 * 10**9), st.integers(1, 400 * DAY))

@@ -29,9 +29,13 @@ class OfRange:
 
 @dataclass(frozen=True, slots=True)
 class Scan(OfRange):
-    """Audit a range, of the named tables alone where there are any; nothing is repaired."""
+    """Audit a range, of the named tables alone where there are any; nothing is repaired.
+
+    ``beside``: also what no time bounds and what lies beside the rows, which is one share's for all of a range.
+    """
 
     tables: tuple[str, ...] = ()
+    beside: bool = True
     kind: Literal["scan"] = "scan"
 
 
