@@ -6,7 +6,7 @@ and old lakes to the same figures as young ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +81,21 @@ class _Operations:
 
 def differences(calls: Mapping[str, Calls], others: Mapping[str, Calls]) -> list[str]:
     """The operations that ask a service for more or less than others do, by more than the tolerance."""
-    wrong = []
+    compared = _compared(calls, others)
+    return [text for text, count, other in compared if abs(count - other) > TOLERANCE * other]
+
+
+def grown(calls: Mapping[str, Calls], others: Mapping[str, Calls]) -> list[str]:
+    """The operations that ask a service for more than others do, by more than the tolerance."""
+    return [text for text, count, other in _compared(calls, others) if count - other > TOLERANCE * other]
+
+
+def _compared(calls: Mapping[str, Calls], others: Mapping[str, Calls]) -> Iterator[tuple[str, int, int]]:
     for operation in sorted({*calls, *others}):
         ours, theirs = _by_service(calls.get(operation, {})), _by_service(others.get(operation, {}))
         for service in sorted({*ours, *theirs}):
             count, other = ours.get(service, 0), theirs.get(service, 0)
-            if abs(count - other) > TOLERANCE * other:
-                wrong.append(f"{operation}: {count} calls of {service}, not {other}")
-    return wrong
+            yield f"{operation}: {count} calls of {service}, not {other}", count, other
 
 
 def _by_service(calls: Calls) -> Calls:
