@@ -32,6 +32,7 @@ SPARK = ROOT / ".venv-spark" / "bin" / "python"
 # What tasks are told has to be of a module that they can import, which the program itself is not.
 DRIVER = "import sys; from bench.shuffled import main; main(*sys.argv[1:])"
 NOW = dt.datetime(2026, 12, 31, 12, tzinfo=dt.UTC)
+EVENTS = "events"  # Spark's, in the folder of its run
 
 
 class FilledLake:
@@ -67,18 +68,7 @@ class FilledLake:
 
     def digests(self) -> dict[str, str]:
         """What each partition holds."""
-        return self.digests_by(self.services)
-
-    def digests_by(self, services: Any) -> dict[str, str]:
-        """What each partition holds in the stores of these services."""
-        from processing.partitions.commit import read_partition
-        from processing.restating.rebuild import paths_of_pointers
-
-        snapshots = {
-            path: read_partition(services.partitions, self.table, path)
-            for path in paths_of_pointers(services, self.table)
-        }
-        return {path: snapshot.footer.digest for path, snapshot in snapshots.items() if snapshot}
+        return content_of(self.services)
 
     def lose(self) -> None:
         """All partitions of the fact are gone, objects and pointers."""
@@ -87,6 +77,16 @@ class FilledLake:
         bucket = self.functions.aws.bucket(WAREHOUSE)
         for key in [key for key in bucket.objects if key.startswith("warehouse/") and f"/{TABLE}/" in key]:
             bucket.remove(key)
+
+
+def content_of(services: Any) -> dict[str, str]:
+    """What each partition of the fact holds, by digest, in the stores of these services."""
+    from processing.partitions.commit import read_partition
+    from processing.restating.rebuild import paths_of_pointers
+
+    table = services.contracts.table(TABLE)
+    snapshots = {path: read_partition(services.partitions, table, path) for path in paths_of_pointers(services, table)}
+    return {path: snapshot.footer.digest for path, snapshot in snapshots.items() if snapshot}
 
 
 def _contracts(folder: Path, names: list[str]) -> Any:
@@ -131,7 +131,14 @@ def one_by_one(lake: FilledLake, paths: list[str]) -> None:
         list(rebuild_table(lake.services, TABLE, path))
 
 
-def by_spark(lake: FilledLake, folder: Path) -> dict[str, Any]:
+def in_one_go(lake: FilledLake) -> None:
+    """All partitions by this process, which reads each object once: the work itself, without any engine."""
+    from processing.restating.rebuild import rebuild_table
+
+    list(rebuild_table(lake.services, TABLE))
+
+
+def by_spark(functions: Any, folder: Path) -> dict[str, Any]:
     """Rebuild by a local Spark; its figures, empty where there is none. Seconds of all its processes' cores."""
     from bench.calls.deployed import INGEST as INGEST_BUCKET
     from bench.calls.deployed import WAREHOUSE as WAREHOUSE_BUCKET
@@ -141,13 +148,15 @@ def by_spark(lake: FilledLake, folder: Path) -> dict[str, Any]:
 
     if not SPARK.exists():
         return {}
-    jobs = plan_shuffle(lake.services, lake.table)
+    services = functions.processing
+    jobs = plan_shuffle(services, services.contracts.table(TABLE))
     for number, job in enumerate(jobs):
-        write_job(lake.services.records, RepairJob(job.dataset, "spark", job), attempt=1, number=number)
+        write_job(services.records, RepairJob(job.dataset, "spark", job), attempt=1, number=number)
     for name, bucket in ((INGEST, INGEST_BUCKET), (WAREHOUSE, WAREHOUSE_BUCKET)):
-        for key, stored in lake.functions.aws.bucket(bucket).objects.items():
+        for key, stored in functions.aws.bucket(bucket).objects.items():
             FolderBucket(folder / name).write(key, stored.body, metadata=stored.metadata)
-    (folder / CONTRACTS).write_bytes(lake.functions.settings.contracts_text or b"")
+    (folder / CONTRACTS).write_bytes(functions.settings.contracts_text or b"")
+    (folder / EVENTS).mkdir()
     done = subprocess.run(
         [str(SPARK), "-c", DRIVER, str(folder), job_key("spark", 1, 0).removesuffix("000.json")],
         cwd=ROOT,
@@ -158,11 +167,25 @@ def by_spark(lake: FilledLake, folder: Path) -> dict[str, Any]:
     )
     told = json.loads(done.stdout)
     assert not told["reasons"], told
-    return {**told, "content": lake.digests_by(FolderServices(str(folder))())}
+    read = sum(len(stored.body) for stored in functions.aws.bucket(INGEST_BUCKET).objects.values())
+    return {**told, "shuffled": _shuffled(folder) / read, "content": content_of(FolderServices(str(folder))())}
+
+
+def _shuffled(folder: Path) -> int:
+    """Bytes that were written for the shuffle, as Spark's log of events has them."""
+    total = 0
+    for file in (folder / EVENTS).iterdir():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            event = json.loads(line)
+            if event["Event"] == "SparkListenerTaskEnd":
+                total += event["Task Metrics"]["Shuffle Write Metrics"]["Shuffle Bytes Written"]
+    return total
 
 
 def _of_spark(folder: Path) -> dict[str, str]:
-    settings = f"--conf spark.ui.enabled=false --conf spark.local.dir={folder} --driver-memory 1g"
+    logged = {"enabled": "true", "dir": f"file:{folder / EVENTS}", "compress": "false", "rolling.enabled": "false"}
+    events = " ".join(f"--conf spark.eventLog.{name}={value}" for name, value in logged.items())
+    settings = f"--conf spark.ui.enabled=false --conf spark.local.dir={folder} --driver-memory 1g {events}"
     return {
         "PYSPARK_PYTHON": str(SPARK),
         "PYSPARK_SUBMIT_ARGS": f"--master local[{os.cpu_count()}] {settings} pyspark-shell",
@@ -172,24 +195,35 @@ def _of_spark(folder: Path) -> dict[str, str]:
 
 
 def rebuild_1000_partitions(options: Options) -> Record:
-    """Ours is the cores' time of all jobs, milliseconds a partition; the peer is a partition alone, by a sample."""
+    """Ours is the cores' time of all jobs, milliseconds a partition; the peer is a partition alone, by a sample.
+
+    What an engine costs beyond the work itself, which one process does in one go, is its ``overhead_ms``.
+    """
     symbols, months = (SYMBOLS // 4, 3) if options.quick else (SYMBOLS, MONTHS)
     lake = FilledLake(options.scratch / "rebuild", symbols=symbols, months=months)
     before = lake.digests()
     sample = sorted(before)[:: max(1, len(before) // 10)]
+    lake.lose()
+    shuffled = by_spark(lake.functions, options.scratch / "spark")
     alone, _ = _spent(lambda: one_by_one(lake, sample))
     lake.lose()
-    shuffled = by_spark(lake, options.scratch / "spark")
+    whole, _ = _spent(lambda: in_one_go(lake))
+    assert lake.digests() == before
+    lake.lose()
     asked = lake.functions.aws.calls.copy()
     spent, jobs = _spent(lambda: by_jobs(lake, workers=WORKERS))
     calls = sum((lake.functions.aws.calls - asked).values())
     assert lake.digests() == before
     details = {"partitions": len(before), "jobs": jobs, "objects": lake.objects, "calls": calls, "workers": WORKERS}
-    peers = {"one by one": alone * 1000 / len(sample)}
+    peers = {"one by one": alone * 1000 / len(sample), "in one go": whole * 1000 / len(before)}
+    overhead = {"jobs": (spent - whole) * 1000 / len(before)}
     if shuffled:
         assert shuffled.pop("content") == before
         peers["by Spark, its start included"] = shuffled["cores_s"] * 1000 / len(before)
-        details["spark"] = {name: round(shuffled[name], 1) for name in ("started_s", "rebuilt_s", "cores_s")}
+        overhead["Spark"] = (shuffled["cores_s"] - whole) * 1000 / len(before)
+        figures = ("started_s", "rebuilt_s", "cores_s", "shuffled")
+        details["spark"] = {name: round(shuffled[name], 1) for name in figures}
+    details["overhead_ms"] = {name: round(figure, 1) for name, figure in overhead.items()}
     return Record.of_times(
         "rebuild_1000_partitions",
         spent * 1000 / len(before),

@@ -51,7 +51,7 @@ def _services(folder: str) -> Services:
     )
 
 
-def _spent(root: int) -> float:
+def cores_seconds(root: int) -> float:
     """Seconds of cores that a process and all below it took, Java and Python's workers, those that ended among them."""
     below: dict[int, list[int]] = {}
     ticks: dict[int, int] = {}
@@ -75,5 +75,5 @@ def main(folder: str, jobs: str) -> None:
     session = SparkSession.builder.appName("bench").getOrCreate()
     ready = time.monotonic()
     done = carry_out(session, FolderServices(folder), jobs)
-    took = {"started_s": ready - started, "rebuilt_s": time.monotonic() - ready, "cores_s": _spent(os.getpid())}
+    took = {"started_s": ready - started, "rebuilt_s": time.monotonic() - ready, "cores_s": cores_seconds(os.getpid())}
     sys.stdout.write(canonical_json({**asdict(done), **took}).decode() + "\n")
