@@ -12,6 +12,8 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from aws.listing import read_listings_fast
+
 # Retries are the SDK's ("standard": jittered, with a token bucket); a condition that fails is never retried by it.
 _CONFIG = Config(
     connect_timeout=5,
@@ -44,5 +46,7 @@ class Clients:
                 config = self._config.merge(_PATIENT) if service == "lambda" else self._config
                 if service == "s3" and os.environ.get("AWS_ENDPOINT_URL"):
                     config = self._config.merge(_PATH_STYLE)  # an emulator has no bucket host names
-                self._clients[service] = self._session.create_client(service, config=config)
+                client = self._clients[service] = self._session.create_client(service, config=config)
+                if service == "s3":
+                    read_listings_fast(client)
             return self._clients[service]

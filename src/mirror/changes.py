@@ -7,7 +7,7 @@ neighbours go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,9 +17,11 @@ from core.errors import InvalidData, LostCommit, PipelineBug
 from core.mirroring.lag import list_pointers
 from core.mirroring.state import MirroredFile
 from core.ports import ObjectStore, PartitionStore, TailReader
-from core.warehouse.pointer import partition_of, remedy_of
+from core.warehouse.pointer import partition_of, pointer_key, remedy_of
 from mirror.iceberg.footers import ObjectFooter, read_footer
 from mirror.iceberg.partitions import partition_values
+
+PAGE = 1_000  # keys in an answer of ListObjectsV2
 
 
 class LakeStore(ObjectStore, TailReader, Protocol):
@@ -44,9 +46,21 @@ class Changes:
     problems: Mapping[str, str]
 
 
-def pointers_of(objects: ObjectStore, table: Table) -> dict[str, str]:
-    """The ETag of each partition's pointer by path. Raises ``TransientFailure``."""
-    return {path: info.etag for path, info in list_pointers(objects, table).items()}
+def pointers_of(objects: ObjectStore, table: Table, known: Iterable[str], *, workers: int) -> dict[str, str]:
+    """The ETag of each partition's pointer by path. Raises ``TransientFailure``.
+
+    S3 lists a thousand keys a request, each of which names the next one's beginning. The ``known`` paths say before
+    where pages will begin, so that they are asked for side by side, and no more of them unless partitions came.
+    """
+    keys = sorted(pointer_key(partition_of(table.folder, path)) for path in known)
+    ends = keys[PAGE - 1 : -1 : PAGE]
+
+    def listed(after: str, until: str) -> dict[str, str]:
+        return {path: info.etag for path, info in list_pointers(objects, table, after=after, until=until).items()}
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        pages = list(pool.map(listed, ["", *ends], [*ends, ""]))
+    return {path: etag for page in pages for path, etag in page.items()}
 
 
 def read_changes(
@@ -56,7 +70,7 @@ def read_changes(
 
     Raises ``TransientFailure`` where a store does not answer.
     """
-    listed = pointers_of(objects, table)
+    listed = pointers_of(objects, table, known, workers=workers)
     stale = [path for path, etag in listed.items() if path not in known or known[path].etag != etag]
     problems = {path: "its pointer is gone" for path in known if path not in listed}
 

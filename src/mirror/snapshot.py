@@ -10,10 +10,10 @@ from pyiceberg.table.metadata import TableMetadataV2
 
 from core.contract.model import Table
 from core.mirroring.names import manifest_key, manifest_list_key, state_key
-from core.mirroring.state import Held, Manifest, MirroredFile, MirrorState
+from core.mirroring.state import Held, Manifest, MirroredFile, MirrorState, unpacked
 from mirror.changes import ReadPartition
 from mirror.iceberg.footers import statistics_of
-from mirror.iceberg.manifests import Encoding, encode_manifest, encode_manifest_list
+from mirror.iceberg.manifests import Encoding, encode_details, encode_manifest, encode_manifest_list
 from mirror.iceberg.partitions import partition_values
 from mirror.iceberg.table import (
     SPECS,
@@ -58,8 +58,9 @@ def write_snapshot(writing: Writing, read: Iterable[ReadPartition]) -> TableMeta
 
     Raises ``TransientFailure`` where the store does not answer.
     """
+    read = list(read)
     state, changed = _with_files(writing, read)
-    manifests = _write_manifests(writing, changed)
+    manifests = _write_manifests(writing, changed, _new_details(writing, read))
     place = manifest_list_key(writing.table.name, writing.sequence, writing.unique)
     body = encode_manifest_list(
         place,
@@ -105,7 +106,7 @@ def state_before(writing: Writing) -> MirrorState:
 
 def _with_files(writing: Writing, read: Iterable[ReadPartition]) -> tuple[MirrorState, dict[str, MirroredFile]]:
     """The last state with the types of all columns that were read, and the files that are new."""
-    state, schema = state_before(writing), writing.promised.schema()
+    state = state_before(writing)
     kept = state.forms if writing.goes_on else ()
     forms = {tuple(sorted(form.items())): number for number, form in enumerate(kept)}
     changed = {}
@@ -120,13 +121,27 @@ def _with_files(writing: Writing, read: Iterable[ReadPartition]) -> tuple[Mirror
             snapshot=writing.number,
             sequence=writing.sequence,
             form=form,
-            columns=statistics_of(each.footer, schema),
-            offsets=each.footer.offsets,
         )
     return replace(state, forms=tuple(dict(form) for form in forms)), changed
 
 
-def _write_manifests(writing: Writing, changed: Mapping[str, MirroredFile]) -> list[Manifest]:
+def _new_details(writing: Writing, read: Iterable[ReadPartition]) -> dict[str, bytes]:
+    """What manifests say of the objects that were read, by key."""
+    schema = writing.promised.schema()
+    return {
+        each.key: encode_details(
+            size=each.footer.size,
+            rows=each.footer.rows,
+            columns=statistics_of(each.footer, schema),
+            offsets=each.footer.offsets,
+        )
+        for each in read
+    }
+
+
+def _write_manifests(
+    writing: Writing, changed: Mapping[str, MirroredFile], details: Mapping[str, bytes]
+) -> list[Manifest]:
     """All manifests of the snapshot, those that were written first."""
     encoding = Encoding(
         root=writing.services.root,
@@ -136,12 +151,18 @@ def _write_manifests(writing: Writing, changed: Mapping[str, MirroredFile]) -> l
         sequence=writing.sequence,
         values=lambda path: partition_values(writing.table, path),
     )
-    plan = plan_manifests(writing.mirror.state.manifests if writing.goes_on else (), changed)
+    manifests = writing.mirror.state.manifests if writing.goes_on else ()
+    plan = plan_manifests(manifests, changed)
+    stay = {manifest.key for manifest in plan.kept}
+    known = dict(details)
+    for manifest in manifests:
+        if manifest.key not in stay:
+            known |= zip((file.key for file in manifest.files), unpacked(manifest.details), strict=True)
 
     def write(numbered: tuple[int, ManifestContent]) -> Manifest:
         number, content = numbered
         key = manifest_key(writing.table.name, writing.sequence, writing.unique, number)
-        manifest, body = encode_manifest(key, content.files, content.removed, encoding)
+        manifest, body = encode_manifest(key, content.files, content.removed, known, encoding)
         writing.services.objects.write(key, body, content_type="application/avro")
         return manifest
 

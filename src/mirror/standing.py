@@ -35,7 +35,7 @@ def standing_of(table: Table, services: MirrorServices) -> Standing:
     """How far the mirror is. Raises ``TransientFailure`` where a store does not answer."""
     mirror = read_mirror(table.name, services.objects)
     known = mirror.state.files if mirror.state.folder == table.folder else {}
-    pointers = pointers_of(services.objects, table)
+    pointers = pointers_of(services.objects, table, known, workers=services.workers)
     behind = sum(path not in known or known[path].etag != etag for path, etag in pointers.items())
     snapshot = mirror.metadata.current_snapshot() if mirror.metadata else None
     tagged = mirror.metadata.snapshot_by_name(TAG) if mirror.metadata else None

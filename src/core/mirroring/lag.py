@@ -41,14 +41,21 @@ class MirrorPromise:
         return max(self.within or complete_within, RUNS * self.every)
 
 
-def list_pointers(objects: ObjectReader, table: Table) -> dict[str, ObjectInfo]:
-    """The pointer of each partition by path. Raises ``TransientFailure``."""
+def list_pointers(objects: ObjectReader, table: Table, *, after: str = "", until: str = "") -> dict[str, ObjectInfo]:
+    """The pointer of each partition by path; of keys behind ``after`` and up to ``until``, where these are given.
+
+    Raises ``TransientFailure``.
+    """
     folder = f"{ROOT}{table.folder}/"
-    return {
-        info.key.removeprefix(folder).removesuffix(POINTER_NAME).strip("/"): info
-        for info in objects.list(folder)
-        if info.key.endswith(f"/{POINTER_NAME}")
-    }
+    pointers = {}
+    for info in objects.list(folder, after=after):
+        if until and info.key > until:
+            break
+        if info.key.endswith(f"/{POINTER_NAME}"):
+            pointers[info.key.removeprefix(folder).removesuffix(POINTER_NAME).strip("/")] = info
+        if info.key == until:
+            break  # before the listing asks for its next page
+    return pointers
 
 
 def mirrored_files(mirror: CurrentMirror | None, table: Table) -> dict[str, MirroredFile]:

@@ -10,8 +10,11 @@ and Parquet objects alike.
 
 from __future__ import annotations
 
+import base64
 import gzip
-from collections.abc import Collection, Mapping
+import zlib
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +23,8 @@ import orjson
 from core.errors import InvalidData
 from core.json import UNREADABLE
 
-FORMAT = 1
+FORMAT = 2
+_LENGTH = 4  # bytes that say how long the next piece is
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,6 @@ class MirroredFile:
     ``partition`` is its path below the folder of the table's generation, ``etag`` that of the pointer which named it.
     ``snapshot`` and ``sequence`` are of the snapshot that brought it. ``form`` is the number of its columns' types
     among the state's ``forms``.
-    ``columns`` has for each column with statistics: field id, bytes, values, nulls, and the
-    bounds as Iceberg writes them, in hex (null: unknown).
     """
 
     partition: str
@@ -42,17 +44,35 @@ class MirroredFile:
     snapshot: int
     sequence: int
     form: int
-    columns: tuple[tuple[Any, ...], ...] = ()
-    offsets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest of the last snapshot: the ``entry`` of its list, as JSON, and the files that are live in it."""
+    """A manifest of the last snapshot: the ``entry`` of its list, as JSON, and the files that are live in it.
+
+    ``details`` are what it says of each of them, ``packed``: whoever keeps the manifest need not look into them.
+    """
 
     key: str
     entry: Mapping[str, Any]
     files: tuple[MirroredFile, ...]
+    details: str = ""
+
+
+def packed(pieces: Iterable[bytes]) -> str:
+    """Pieces of bytes as a text, from which ``unpacked`` has them again."""
+    body = b"".join(len(piece).to_bytes(_LENGTH, "big") + piece for piece in pieces)
+    return base64.b64encode(zlib.compress(body, 1)).decode()
+
+
+def unpacked(text: str) -> list[bytes]:
+    """The pieces of a packed text, in order."""
+    body, pieces, place = zlib.decompress(base64.b64decode(text)), [], 0
+    while place < len(body):
+        begin = place + _LENGTH
+        place = begin + int.from_bytes(body[place:begin], "big")
+        pieces.append(body[begin:place])
+    return pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +86,10 @@ class Held:
     first: int
     end: int
 
-    def is_live(self, sequences: Collection[int]) -> bool:
-        """Whether one of the live snapshots names it."""
-        return any(self.first <= sequence < self.end for sequence in sequences)
+    def is_live(self, sequences: Sequence[int]) -> bool:
+        """Whether one of the live snapshots names it; their ``sequences`` are in order."""
+        place = bisect_left(sequences, self.first)
+        return place < len(sequences) and sequences[place] < self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +114,20 @@ class MirrorState:
     def held_objects(self, sequences: Collection[int]) -> frozenset[str]:
         """The keys of all Parquet objects that the last snapshot or a live one names."""
         current = {file.key for manifest in self.manifests for file in manifest.files}
-        return frozenset(current | {held.key for held in self.replaced if held.is_live(sequences)})
+        return frozenset(current | {held.key for held in _live(self.replaced, sequences)})
 
     def expired(self, sequences: Collection[int]) -> tuple[Held, ...]:
         """What the mirror itself wrote and no live snapshot names any more, by none of its intervals."""
         named = {manifest.key for manifest in self.manifests}
-        named |= {held.key for held in self.superseded if held.is_live(sequences)}
+        named |= {held.key for held in _live(self.superseded, sequences)}
         return tuple(held for held in self.superseded if held.key not in named)
 
     def without_expired(self, sequences: Collection[int]) -> MirrorState:
         """The state once nobody needs to know of what no live snapshot names."""
         return replace(
             self,
-            replaced=tuple(held for held in self.replaced if held.is_live(sequences)),
-            superseded=tuple(held for held in self.superseded if held.is_live(sequences)),
+            replaced=tuple(_live(self.replaced, sequences)),
+            superseded=tuple(_live(self.superseded, sequences)),
         )
 
     def to_json(self) -> bytes:
@@ -116,7 +137,12 @@ class MirrorState:
             "folder": self.folder,
             "forms": [dict(form) for form in self.forms],
             "manifests": [
-                {"key": manifest.key, "entry": manifest.entry, "files": [_written(file) for file in manifest.files]}
+                {
+                    "key": manifest.key,
+                    "entry": manifest.entry,
+                    "files": [_written(file) for file in manifest.files],
+                    "details": manifest.details,
+                }
                 for manifest in self.manifests
             ],
             "replaced": [[held.key, held.first, held.end] for held in self.replaced],
@@ -135,7 +161,12 @@ class MirrorState:
                 folder=data["folder"],
                 forms=tuple(data["forms"]),
                 manifests=tuple(
-                    Manifest(each["key"], each["entry"], tuple(MirroredFile(*file) for file in each["files"]))
+                    Manifest(
+                        each["key"],
+                        each["entry"],
+                        tuple(MirroredFile(*file) for file in each["files"]),
+                        each["details"],
+                    )
                     for each in data["manifests"]
                 ),
                 replaced=tuple(Held(*held) for held in data["replaced"]),
@@ -156,6 +187,10 @@ def _written(file: MirroredFile) -> list[Any]:
         file.snapshot,
         file.sequence,
         file.form,
-        file.columns,
-        file.offsets,
     ]
+
+
+def _live(held: Iterable[Held], sequences: Collection[int]) -> list[Held]:
+    """What one of the live snapshots names."""
+    ordered = sorted(sequences)
+    return [each for each in held if each.is_live(ordered)]

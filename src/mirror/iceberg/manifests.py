@@ -1,34 +1,44 @@
 """Manifests and lists of manifests, as bytes: ``pyiceberg`` writes Avro, and what it writes is put by others.
 
 Data files are made by hand, for ``add_files`` takes partition values from statistics of columns that lie in no object.
+
+What a manifest says of a file is written once, when the file is new (``encode_details``), and kept as bytes by the
+state: a manifest that loses one of its files is put together of those of the others. ``pyiceberg``'s own writer of
+manifests takes 0.14 ms a file, and a block of its own.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyiceberg.avro.encoder import BinaryEncoder
+from pyiceberg.avro.file import AvroOutputFile
+from pyiceberg.avro.resolver import construct_writer
 from pyiceberg.io import InputFile, OutputFile
 from pyiceberg.manifest import (
-    DataFile,
+    DATA_FILE_TYPE,
     DataFileContent,
     FileFormat,
     ManifestContent,
-    ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
     PartitionFieldSummary,
-    write_manifest,
+    construct_partition_summaries,
+    data_file_with_partition,
+    manifest_entry_schema_with_data_file,
     write_manifest_list,
 )
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.typedef import Record
+from pyiceberg.types import StructType
 
-from core.mirroring.state import Manifest, MirroredFile
+from core.mirroring.state import Manifest, MirroredFile, packed
 
 VERSION: Any = 2
 _CODEC: Any = "deflate"
@@ -83,6 +93,12 @@ class _MemoryFile(OutputFile):
         self.body = body
 
 
+_PARTITION = 102  # the field's id: what is behind it in a data file is of the file alone, whatever becomes of the table
+_FIELDS = DATA_FILE_TYPE[VERSION].fields
+_PLACE = [field.field_id for field in _FIELDS].index(_PARTITION)
+_DETAILS = construct_writer(StructType(*_FIELDS[_PLACE + 1 :]))
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """What all manifests of a snapshot have in common. ``values`` gives a path's partition values."""
@@ -95,62 +111,144 @@ class Encoding:
     values: Callable[[str], Record]
 
 
+def encode_details(*, size: int, rows: int, columns: Iterable[tuple[Any, ...]], offsets: Iterable[int]) -> bytes:
+    """What manifests say of a file behind its partition, in Avro.
+
+    ``columns`` are its statistics (``mirror.iceberg.footers``), ``offsets`` where its row groups begin.
+    """
+    columns = list(columns)
+    body = io.BytesIO()
+    record = Record(
+        rows,
+        size,
+        {number: bytes_of for number, bytes_of, *_ in columns},
+        {number: values for number, _, values, *_ in columns},
+        {number: nulls for number, _, _, nulls, *_ in columns if nulls is not None},
+        {},  # of NaN
+        {number: bytes.fromhex(low) for number, _, _, _, low, _ in columns if low is not None},
+        {number: bytes.fromhex(high) for number, *_, high in columns if high is not None},
+        None,  # key of an encryption
+        list(offsets) or None,
+        None,  # columns of an equality delete
+        None,  # sort order
+    )
+    _DETAILS.write(BinaryEncoder(body), record)
+    return body.getvalue()
+
+
 def encode_manifest(
-    key: str, files: Sequence[MirroredFile], removed: Sequence[MirroredFile], encoding: Encoding
+    key: str,
+    files: Sequence[MirroredFile],
+    removed: Sequence[MirroredFile],
+    details: Mapping[str, bytes],
+    encoding: Encoding,
 ) -> tuple[Manifest, bytes]:
-    """A manifest of live files, and of those that this snapshot removes; at least one of the two has some."""
-    output = _MemoryFile(f"{encoding.root}{key}")
-    writer = write_manifest(VERSION, encoding.spec, encoding.schema, output, encoding.snapshot, _CODEC)
-    with writer:
-        for file in files:
-            entry = _entry(file, encoding)
-            if file.snapshot == encoding.snapshot:
-                writer.add(entry)
-            else:
-                writer.existing(entry)
-        for file in removed:
-            writer.delete(_entry(file, encoding))
-    written = writer.to_manifest_file()
-    written.sequence_number = encoding.sequence
-    if written.min_sequence_number < 0:
-        written.min_sequence_number = encoding.sequence
-    return Manifest(key, _stored(written), tuple(files)), output.body
+    """A manifest of live files, and of those that this snapshot removes; at least one of the two has some.
+
+    ``details`` are those of each file by its key.
+    """
+    output, values = _MemoryFile(f"{encoding.root}{key}"), [encoding.values(file.partition) for file in files]
+    gone = [encoding.values(file.partition) for file in removed]
+    with _avro(output, encoding) as avro:
+        avro.write_block([*_live(files, values, details, encoding), *_removed(removed, gone, details, encoding)])
+    added = [file for file in files if file.snapshot == encoding.snapshot]
+    existing = [file for file in files if file.snapshot != encoding.snapshot]
+    entry = {
+        "manifest_length": len(output.body),
+        "partition_spec_id": encoding.spec.spec_id,
+        "sequence_number": encoding.sequence,
+        "min_sequence_number": min((file.sequence for file in files), default=encoding.sequence),
+        "added_snapshot_id": encoding.snapshot,
+        "added_files_count": len(added),
+        "existing_files_count": len(existing),
+        "deleted_files_count": len(removed),
+        "added_rows_count": sum(file.rows for file in added),
+        "existing_rows_count": sum(file.rows for file in existing),
+        "deleted_rows_count": sum(file.rows for file in removed),
+        "partitions": _summaries(encoding, [*values, *gone]),
+    }
+    return Manifest(key, entry, tuple(files), packed(details[file.key] for file in files)), output.body
 
 
-def _entry(file: MirroredFile, encoding: Encoding) -> ManifestEntry:
-    is_new = file.snapshot == encoding.snapshot
-    return ManifestEntry.from_args(
-        _table_format_version=VERSION,
-        status=ManifestEntryStatus.ADDED,  # the writer decides
-        snapshot_id=file.snapshot,
-        sequence_number=None if is_new else file.sequence,
-        file_sequence_number=None if is_new else file.sequence,
-        data_file=_data_file(file, encoding),
+class _AsTheyAre:
+    """A writer of entries that are bytes already."""
+
+    def write(self, encoder: BinaryEncoder, val: bytes) -> None:
+        encoder.write(val)
+
+
+def _avro(output: OutputFile, encoding: Encoding) -> Any:
+    """The file that the entries are written to as a block. Its header is ``pyiceberg``'s."""
+    data_file = data_file_with_partition(encoding.spec.partition_type(encoding.schema), VERSION)
+    avro: Any = AvroOutputFile(
+        output,
+        manifest_entry_schema_with_data_file(VERSION, data_file),
+        "manifest_entry",
+        metadata={
+            "schema": encoding.schema.model_dump_json(),
+            "partition-spec": json.dumps(json.loads(encoding.spec.model_dump_json())["fields"]),
+            "partition-spec-id": str(encoding.spec.spec_id),
+            "format-version": str(VERSION),
+            "content": "data",
+            "avro.codec": _CODEC,
+        },
     )
+    avro.writer = _AsTheyAre()
+    return avro
 
 
-def _data_file(file: MirroredFile, encoding: Encoding) -> DataFile:
-    columns = file.columns
-    return DataFile.from_args(
-        _table_format_version=VERSION,
-        content=DataFileContent.DATA,
-        file_path=f"{encoding.root}{file.key}",
-        file_format=FileFormat.PARQUET,
-        partition=encoding.values(file.partition),
-        record_count=file.rows,
-        file_size_in_bytes=file.size,
-        column_sizes={number: size for number, size, *_ in columns},
-        value_counts={number: values for number, _, values, *_ in columns},
-        null_value_counts={number: nulls for number, _, _, nulls, *_ in columns if nulls is not None},
-        nan_value_counts={},
-        lower_bounds={number: bytes.fromhex(low) for number, _, _, _, low, _ in columns if low is not None},
-        upper_bounds={number: bytes.fromhex(high) for number, *_, high in columns if high is not None},
-        key_metadata=None,
-        split_offsets=list(file.offsets) or None,
-        equality_ids=None,
-        sort_order_id=None,
-        spec_id=encoding.spec.spec_id,
-    )
+def _live(
+    files: Sequence[MirroredFile], values: Sequence[Record], details: Mapping[str, bytes], encoding: Encoding
+) -> Iterator[bytes]:
+    """Entries of live files. A new one's sequence number is the manifest's, which the commit may give it anew."""
+    write = _entry_writer(encoding)
+    for file, of_file in zip(files, values, strict=True):
+        is_new = file.snapshot == encoding.snapshot
+        status = ManifestEntryStatus.ADDED if is_new else ManifestEntryStatus.EXISTING
+        yield write(status, file.snapshot, None if is_new else file.sequence, file, of_file) + details[file.key]
+
+
+def _removed(
+    files: Sequence[MirroredFile], values: Sequence[Record], details: Mapping[str, bytes], encoding: Encoding
+) -> Iterator[bytes]:
+    """Entries of files that this snapshot removes."""
+    write = _entry_writer(encoding)
+    for file, of_file in zip(files, values, strict=True):
+        status = ManifestEntryStatus.DELETED
+        yield write(status, encoding.snapshot, file.sequence, file, of_file) + details[file.key]
+
+
+def _entry_writer(
+    encoding: Encoding,
+) -> Callable[[ManifestEntryStatus, int, int | None, MirroredFile, Record], bytes]:
+    """The writer of an entry up to the partition of its file."""
+    partition = construct_writer(encoding.spec.partition_type(encoding.schema))
+
+    def write(
+        status: ManifestEntryStatus, snapshot: int, sequence: int | None, file: MirroredFile, values: Record
+    ) -> bytes:
+        body = io.BytesIO()
+        encoder = BinaryEncoder(body)
+        encoder.write_int(int(status))
+        for number in (snapshot, sequence, sequence):  # of the snapshot, of its data and of its file
+            encoder.write_int(number is not None)  # which of the two of a union: null, or a long
+            if number is not None:
+                encoder.write_int(number)
+        encoder.write_int(int(DataFileContent.DATA))
+        encoder.write_utf8(f"{encoding.root}{file.key}")
+        encoder.write_utf8(FileFormat.PARQUET.value)
+        partition.write(encoder, values)
+        return body.getvalue()
+
+    return write
+
+
+def _summaries(encoding: Encoding, values: list[Record]) -> list[list[Any]]:
+    """What a list says of the partitions in a manifest, as JSON."""
+    return [
+        [each.contains_null, each.contains_nan, _text(each.lower_bound), _text(each.upper_bound)]
+        for each in construct_partition_summaries(encoding.spec, encoding.schema, values)
+    ]
 
 
 def encode_manifest_list(
@@ -161,15 +259,6 @@ def encode_manifest_list(
     with write_manifest_list(VERSION, output, snapshot, parent, sequence, _CODEC) as writer:
         writer.add_manifests([_restored(f"{root}{manifest.key}", manifest.entry) for manifest in manifests])
     return output.body
-
-
-def _stored(written: ManifestFile) -> Mapping[str, Any]:
-    """The entry of the list as JSON, so that the next snapshot lists the manifest without reading it."""
-    summaries = [
-        [each.contains_null, each.contains_nan, _text(each.lower_bound), _text(each.upper_bound)]
-        for each in written.partitions or []
-    ]
-    return {name: getattr(written, name) for name in _COUNTS} | {"partitions": summaries}
 
 
 def _restored(location: str, entry: Mapping[str, Any]) -> ManifestFile:
