@@ -76,7 +76,7 @@ class FolderBucket:
         path = self._folder / key
         if not path.exists():
             return None
-        return Pointer(parse_pointer(path.read_bytes(), bucket=BUCKET, place=key), _etag(path))
+        return Pointer(parse_pointer(path.read_bytes(), bucket=BUCKET, place=key), _etag(path), _modified(path))
 
     def list_objects(self, partition: str) -> Sequence[str]:
         return objects_among(partition, self.list(data_prefix(partition)))

@@ -59,7 +59,7 @@ class MemoryStore:
         for partition, body in (objects or {}).items():
             key = object_key(partition, f"v{1:012d}-{hashlib.md5(body[-4096:]).hexdigest()}.parquet")
             self._objects[key] = body
-            self._pointers[partition] = Pointer(key, "1")
+            self._pointers[partition] = Pointer(key, "1", NOW)
 
     def read_pointer(self, partition: str) -> Pointer | None:
         return self._pointers.get(partition)
@@ -82,7 +82,7 @@ class MemoryStore:
         if (current.etag if current else None) != expected:
             return Refused()
         etag = str(int(expected or "0") + 1)
-        self._pointers[partition] = Pointer(target, etag)
+        self._pointers[partition] = Pointer(target, etag, NOW)
         return Written(etag)
 
     def body(self, partition: str) -> bytes:

@@ -27,9 +27,8 @@ class S3PartitionStore:
         if pointer is None:
             return None
         place, etag = f"s3://{self._bucket}/{key}", pointer.stat.etag
-        return Pointer(
-            parse_pointer(pointer.body, bucket=self._bucket, place=place, partition=partition, etag=etag), etag
-        )
+        target = parse_pointer(pointer.body, bucket=self._bucket, place=place, partition=partition, etag=etag)
+        return Pointer(target, etag, pointer.stat.modified)
 
     def list_objects(self, partition: str) -> Sequence[str]:
         return objects_among(partition, self._objects.list(data_prefix(partition)))

@@ -119,10 +119,14 @@ class ObjectStore(ObjectReader, ObjectWriter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A partition's pointer: the key of the current object, and the pointer's own ETag for the next swap."""
+    """A partition's pointer: the key of the current object, and the pointer's own ETag for the next swap.
+
+    ``swapped`` is when it came to name that object.
+    """
 
     target: str
     etag: str
+    swapped: datetime
 
 
 @dataclass(frozen=True, slots=True)

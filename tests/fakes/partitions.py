@@ -52,10 +52,12 @@ class MemoryPartitions:
         key = pointer_key(partition)
         with self._lock:
             body = self.objects.get(key)
+            modified = self.modified.get(key, START)
         if body is None:
             return None
-        etag = _etag(body)
-        return Pointer(parse_pointer(body, bucket=self.bucket, place=key, partition=partition, etag=etag), etag)
+        etag = self._etag_of(key, body)
+        target = parse_pointer(body, bucket=self.bucket, place=key, partition=partition, etag=etag)
+        return Pointer(target, etag, modified)
 
     def list_objects(self, partition: str) -> Sequence[str]:
         return objects_among(partition, MemoryPartitions.list(self, data_prefix(partition)))

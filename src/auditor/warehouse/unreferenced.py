@@ -141,12 +141,14 @@ def _finding_of(
     plan_for = partial(plan_vacuum, name, infos, held=held.of(table.name), now=services.now(), grace=FOUND_AFTER)
     try:
         pointer = services.partitions.read_pointer(name)
-        if not pointer or not plan_for(current=pointer.target, dailies=()).remove:
+        if not pointer or not plan_for(current=pointer.target, dailies=(), swapped=pointer.swapped).remove:
             return None
         read = read_partition(services.partitions, table, path, list(table.key)[:1])  # its footer names what else stays
         if read.problem or read.footer is None:
             return None
-        plan = plan_for(current=read.target, dailies={daily.key for daily in read.footer.dailies})
+        dailies = {daily.key for daily in read.footer.dailies}
+        swapped = pointer.swapped if pointer.target == read.target else None
+        plan = plan_for(current=read.target, dailies=dailies, swapped=swapped)
     except NotGranted:  # what was not seen is no partition without old objects
         raise
     except PipelineBug:  # a pointer to what no commit made, or a mirror that cannot be read

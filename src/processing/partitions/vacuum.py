@@ -80,14 +80,23 @@ def _clean(
     if not isinstance(current, Current) or current.opened is None:
         return None
     dailies = {daily.key for daily in current.footer.dailies}
-    target = current.pointer.target
+    pointer = current.pointer
     try:
         named = held.of(table_of(partition))
     except NotGranted:
         raise
     except PipelineBug:  # a mirror that cannot be read: its next run tells so
         return None
-    plan = plan_vacuum(partition, listed, current=target, dailies=dailies, held=named, now=now, grace=grace)
+    plan = plan_vacuum(
+        partition,
+        listed,
+        current=pointer.target,
+        dailies=dailies,
+        held=named,
+        swapped=pointer.swapped,
+        now=now,
+        grace=grace,
+    )
     if plan.remove and not dry_run:
         objects.delete(plan.remove)
     return plan

@@ -55,10 +55,11 @@ class Story:
         if not self.line:
             return
         infos = [ObjectInfo(key, 1, "", modified) for key, modified in self.written.items()]
-        current = self.line[-1][0]
+        current, swapped = self.line[-1]
         dailies = {daily.key for daily in self.footers[current].dailies}
         held = [key for place, (key, _) in enumerate(self.line) if place % 5 == 4]  # by snapshots of the mirror
-        for key in plan_vacuum(PLACE, infos, current=current, dailies=dailies, held=held, now=self.now).remove:
+        plan = plan_vacuum(PLACE, infos, current=current, dailies=dailies, held=held, swapped=swapped, now=self.now)
+        for key in plan.remove:
             del self.written[key]
 
     def truth(self, at: datetime) -> str:
