@@ -35,6 +35,7 @@ from auditor.services import Services as AuditServices
 from core.authoring.load import load
 from core.contract.model import Contracts, Database, Feed
 from core.errors import TransientFailure
+from core.evolution import deployments
 from core.evolution.deployments import record_deployment
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from core.ports import StreamRecord
@@ -389,6 +390,7 @@ def in_this_process(answers: Answers) -> Iterator[None]:
         stack.enter_context(one_thread())
         stack.enter_context(patch.dict(engines._ENGINES, {"postgresql": SimulatedEngine()}))  # type: ignore[dict-item]
         stack.enter_context(without_network(answers))
+        stack.enter_context(patch.dict(deployments._KNOWN, clear=True))  # read by an earlier run
         stack.enter_context(patch("ingestion.pull.deliver.random", random.Random("deliver")))
         stack.enter_context(patch("ingestion.providers.transport.web.random", random.Random("web")))
         yield
