@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,6 +38,7 @@ from core.warehouse.pointer import parse_object, parse_pointer, pointer_key, tab
 
 FEED, SHOP, FACT = "prices", "shop", "fact_price"
 STEP = 1800  # seconds between points
+AGREED_AFTER = 3600  # seconds between answers of two audits, at least
 Keys = frozenset[tuple[Any, ...]]
 
 
@@ -61,6 +63,7 @@ class Judge:
         self._of_objects: dict[str, tuple[str, Keys]] = {}
         self._points: dict[str, frozenset[tuple[str, int]]] = {}
         self._proven: set[tuple[str, int]] = set()
+        self._asked: dict[str, list[tuple[float, int, int]]] = {}  # by entity: when, and the interval
         self._watch(cloud.partitions)
         self._watch_certificates()
 
@@ -171,9 +174,22 @@ class Judge:
 
     # ------------------------------------------------------------ certificates
 
+    def asked(self, path: str) -> None:
+        """The provider is asked, and answers."""
+        parts = urlsplit(path)
+        _, kind, entity = parts.path.split("/")
+        if kind == "history":
+            query = parse_qs(parts.query)
+            start, end = (_second(query[name][0]) for name in ("start", "end"))
+            self._asked.setdefault(entity, []).append((self.cloud.world.time, start, end))
+
     def _see_absence(self, absence: Absence) -> None:
-        """Nothing is proven absent that the provider had when it was asked, within the last two hours."""
+        """Nothing is proven absent by answers of one time, or that the provider had within the last two hours."""
         asked = self.cloud.world.time - 7200
+        for start, end in absence.ranges:
+            times = [at for at, first, last in self._asked.get(absence.entity, ()) if first < end and start < last]
+            if not times or times[-1] - times[0] < AGREED_AFTER:
+                self.say(f"{absence.entity} {iso(start)} is proven absent, and was asked for once")
         for start, end in absence.ranges:
             for slot in range(start, end, STEP):
                 point = absence.entity, slot

@@ -17,7 +17,7 @@ from tests.simulation.judge import FACT, FEED, SHOP, Judge
 from tests.simulation.world import Killed
 
 from auditor.interventions.pauses import change_pauses
-from core.errors import StarmendError
+from core.errors import InvalidData, StarmendError
 from core.warehouse.partition_objects import open_object
 from mirror.commit import mirror_table
 from mirror.reading import MirrorServices
@@ -118,8 +118,22 @@ class Operators:
 
     def _rebuild(self) -> None:
         """``starmend rebuild TABLE``."""
-        name = self._table("fact", "dimension")
-        self._laptop.call(lambda services: list(rebuild_table(services, name)))
+        self._make_again(self._table("fact", "dimension"))
+
+    def mend(self, name: str) -> None:
+        """Somebody sees that an object of a table is gone, and does not wait for the auditor."""
+        if "operators" not in self.weather.off and self.cloud.contracts.table(name).kind in ("fact", "dimension"):
+            self.weather.counts["operator: mend"] += 1
+            self._give(partial(self._make_again, name))
+
+    def _make_again(self, name: str) -> None:
+        """``starmend rebuild TABLE``: what has all of its ingest objects is made again."""
+        try:
+            self._laptop.call(lambda services: list(rebuild_table(services, name)))
+        except InvalidData as refusal:
+            if not self.cloud.deleted._versions:
+                self.judge.say(f"{name} is not rebuilt, and no ingest object was ever lost: {refusal}")
+            raise
 
     def _replay(self) -> None:
         """``starmend replay PREFIX``."""

@@ -61,6 +61,7 @@ class Simulation:
         self.until = self.began + days * DAY
         self.workload = Workload(self.cloud, self.judge, self.provider, seed, self.until, off)
         self.operators = Operators(self.cloud, self.judge, seed, self.until)
+        self.workload.on_lost = self.operators.mend
         self.changes = Changes(self.cloud, self.judge, seed, self.until, begin_before=self.operators.rebuild_or_replay)
         self.machine = self.cloud.machine()
         self.runs = 0
@@ -116,6 +117,7 @@ class Simulation:
         self.provider.at = self.world.now
         if self.weather.happens("connection lost", 0.005):
             return None
+        self.judge.asked(request.path)
         return self.provider.answer(request)
 
     # ------------------------------------------------------------ schedules

@@ -16,7 +16,7 @@ from tests.simulation.judge import FACT, FEED, SHOP, STEP, Judge
 from tests.simulation.weather import SERVICES
 from tests.support.answering_provider import ERRORS, MOODS, Provider
 
-from core.warehouse.pointer import pointer_key
+from core.warehouse.pointer import pointer_key, table_of
 
 HOUR, DAY = 3600.0, 86_400.0
 HOLES, LATE = 0.01, 0.01
@@ -34,6 +34,7 @@ class Workload:
     seed: int
     until: float
     off: frozenset[str] = frozenset()
+    on_lost: Callable[[str], None] = lambda _table: None  # an object of this table is gone, and somebody has seen it
 
     def __post_init__(self) -> None:
         self.world = self.cloud.world
@@ -164,7 +165,7 @@ class Workload:
             tables = [table.name for table in self.cloud.contracts.tables()]
             targets = [*self.judge.targets(self.draw.choice(tables))]
             if targets:
-                target = self.draw.choice(targets)[1]
+                target = self._one(targets)[1]
                 self.world.spawn(partial(self._hold, target))
 
     def _hold(self, target: str) -> None:
@@ -261,9 +262,11 @@ class Workload:
     def _lose_data(self) -> bool:
         targets = self._targets()
         if targets:
-            target = self._one(targets)[1]
+            partition, target = self._one(targets)
             self.cloud.partitions.objects.pop(target, None)
             self.judge.lost.add(target)
+            if self.draw.random() < 0.5:  # else nobody sees it before the auditor does
+                self.world.spawn(partial(self.on_lost, table_of(partition)))
         return bool(targets)
 
     def _alter_data(self) -> bool:
