@@ -25,6 +25,7 @@ Adds the record that CloudTrail keeps on AWS: :data:`local.emulator.decisions.FI
 from __future__ import annotations
 
 import contextvars
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -72,6 +73,7 @@ def apply(settings: Settings) -> None:
     wrap(iam_actions, "extract_resource_arn", _resource)
     wrap(iam_actions, "s3_service_context", _s3_context)
     wrap(iam_evaluator, "_resolve_condition_key", _condition_key)
+    wrap(iam_evaluator, "parse_policy_document", _parsed)
 
     def enforce(stock: Any, key: str, action: str, *about: Any, resource_arn: str = "*", **more: Any) -> Any:
         refused = None
@@ -88,6 +90,16 @@ def apply(settings: Settings) -> None:
         return refused
 
     wrap(iam_evaluator, "enforce", enforce)
+
+
+def _parsed(stock: Any, document: Any) -> Any:
+    """A policy's statements, read once for its text: stock reads all policies of a role twice a request."""
+    return _parsed_text(stock, document) if isinstance(document, str) else stock(document)
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed_text(stock: Any, document: str) -> Any:
+    return stock(document)
 
 
 def _start_execution(stock: Any, *request: Any) -> Any:
