@@ -1,4 +1,4 @@
-"""One emulator per module of tests; boto3 and awswrangler reach it through the environment, as a user's would."""
+"""One emulator, emptied after each module of tests; boto3 and awswrangler reach it as a user's would."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ import pytest
 from local.emulator import Emulator
 
 
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A start costs a second of CPU, and there are two dozen modules."""
+    folder = tmp_path_factory.mktemp("emulator")
+    with Emulator.start(folder, firehose_scale=0.01, alarm_seconds=0.2, alarm_scale=0.02) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def emulator(started: Emulator) -> Iterator[Emulator]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWS_PROFILE", raising=False)
-        started = Emulator.start(
-            tmp_path_factory.mktemp("emulator"), firehose_scale=0.01, alarm_seconds=0.2, alarm_scale=0.02
-        )
-        with started:
-            for name, value in started.environment().items():
-                patch.setenv(name, value)
-            yield started
+        for name, value in started.environment().items():
+            patch.setenv(name, value)
+        yield started
+    started.reset()
 
 
 @pytest.fixture(scope="module")
