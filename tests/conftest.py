@@ -28,6 +28,7 @@ settings.register_profile("brief", deadline=None, derandomize=True, max_examples
 settings.register_profile("fresh", deadline=None, max_examples=100)
 settings.load_profile("house")
 
+STACK_SECONDS = 1_800
 # Terraform's provider loads its schemas at each command, and a sixth of that is garbage collection (Go's default: 100).
 os.environ.setdefault("GOGC", "400")
 
@@ -109,6 +110,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if file.startswith("tests/terraform/") and "account" in used:  # one provider for all of them
         shared = "terraform"
     item.add_marker(pytest.mark.xdist_group(shared))
+    if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
+        # Whoever comes first waits for the stack, which a fresh checkout on a busy machine starts in ten minutes.
+        item.add_marker(pytest.mark.timeout(STACK_SECONDS))
 
 
 @pytest.hookimpl(tryfirst=True)
