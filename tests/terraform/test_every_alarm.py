@@ -1,8 +1,8 @@
 """Every alarm as it is deployed, tripped: by the metric that its cause is known by, seen as a message at the topic.
 
-The scenarios of the pipeline trip some of them by their real cause. Here each of them is made once more, exactly as
-Terraform made or would make it, on an emulator of its own, where nothing else happens and time runs as on AWS; what
-was measured is put into the past, so that nobody waits for it.
+The scenarios of the pipeline trip some of them by their real cause. Here each of them is made exactly as Terraform
+would make it, on an emulator of its own, where nothing else happens and time runs as on AWS; what was measured is put
+into the past, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.scenarios.conftest import Switch
 from tests.support.waiting import eventually
+from tests.terraform.planned import resources
 
 from local.emulator import Emulator
 
-pytestmark = pytest.mark.stack
+pytestmark = pytest.mark.emulator
 
 Alarm = Mapping[str, Any]
 MADE_OF = {
@@ -32,12 +32,12 @@ MAILS_ITSELF = "gaps-unhealed"  # the auditor tells the admins once per cause; i
 
 
 @pytest.fixture(scope="module")
-def alarms(switched_on: Switch) -> dict[str, list[Alarm]]:
+def alarms(deployed: dict[str, Any]) -> dict[str, list[Alarm]]:
     """Metric alarms and composite alarms, with the schedules on: all that there are."""
     kinds: dict[str, list[Alarm]] = {"aws_cloudwatch_metric_alarm": [], "aws_cloudwatch_composite_alarm": []}
-    for resource in switched_on.resources:
-        if resource["type"] in kinds:
-            kinds[resource["type"]].append(resource["values"])
+    for resource in resources(deployed):
+        if resource.type in kinds:
+            kinds[resource.type].append(resource.values)
     return kinds
 
 
