@@ -3,8 +3,6 @@
 ``python -I -S bootstrap.py``, from the standard library alone, since it runs under the functions' Python. The first
 line of its input is the set-up, each later one an invocation; an answer is one line of its output. What the function
 prints goes to the error output. ``--probe FOLDER`` says what this Python is and whether it can shut itself in.
-``--template`` makes it one that environments are forked from (:mod:`.templates`): its input is a socket, its first line
-the set-up and the modules to import, each later one, with three descriptors, an environment's set-up and variables.
 
 Shut in, it has a root of its own (mount namespace; also a user namespace where it is not root's): the system's programs
 and libraries, the code at ``/var/task``, the layers at ``/opt``, a ``/tmp`` that ends where the function's ephemeral
@@ -41,24 +39,16 @@ def main() -> None:
         sys.stdout.write(json.dumps(_probe(Path(sys.argv[2]))))
         return
     os.environ.pop("STARMEND_LOCAL_FOLDER", None)  # whoever looks for this process reads what it was started with
-    if sys.argv[1:2] == ["--template"]:
-        setup = _be_copied()  # from here on in the copy
-        requests, replies = _take_standard_streams()
-    else:
-        requests, replies = _take_standard_streams()
-        setup = json.loads(requests.readline())
+    requests, replies = _take_standard_streams()
+    setup = json.loads(requests.readline())
+    try:
         if setup["root"]:
             shut_in(setup)
-    _serve(setup, requests, replies)
-
-
-def _serve(setup: dict[str, Any], requests: IO[str], replies: IO[str]) -> None:
-    try:
         handler = _initialise(setup)
     except Exception as error:  # noqa: BLE001  # whatever a module raises while it is imported
         _answer(replies, {"status": "error", "error": json.dumps(_init_failure(setup, error))})
         return
-    _answer(replies, {"status": "ready", "modules": _modules_below(setup["opt"])})
+    _answer(replies, {"status": "ready"})
     for line in requests:
         message = json.loads(line)
         answer = _invoke(handler, message["event"], Context(setup, message["ctx"]))
@@ -66,86 +56,6 @@ def _serve(setup: dict[str, Any], requests: IO[str], replies: IO[str]) -> None:
         sys.stderr.write(END_OF_LOG + "\n")
         sys.stderr.flush()
         _answer(replies, {"status": "ok", "result": answer})
-
-
-def _be_copied() -> dict[str, Any]:
-    """Import what is asked for, then fork once for each message; returns in the copy, with its set-up.
-
-    Each copy is the child of the process that started this one, which takes on what its descendants leave behind.
-    """
-    import gc
-    import socket
-
-    asked = socket.socket(fileno=os.dup(0))
-    message, _ = _received(asked)
-    if message["setup"]["root"]:
-        shut_in(message["setup"])
-    _take_path(message["setup"])
-    for name in message["modules"]:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # what is never looked at is never copied
-    asked.sendall(b'{"pid": 0}\n')
-    while True:
-        message, streams = _received(asked)
-        if not message:
-            os._exit(0)
-        reader, writer = os.pipe()
-        if _forked() == 0:
-            if (pid := _forked()) != 0:
-                os.write(writer, b"%d" % pid)
-                os._exit(0)
-            asked.close()
-            os.close(reader)
-            os.close(writer)
-            _begin_copy(message, streams)
-            return dict(message["setup"])
-        os.close(writer)
-        os.wait()  # so the copy is an orphan, and its new parent has it, before anybody hears of it
-        pid = int(os.read(reader, 32))
-        for end in (reader, *streams):
-            os.close(end)
-        asked.sendall(json.dumps({"pid": pid}).encode() + b"\n")
-
-
-def _received(asked: Any) -> tuple[dict[str, Any], list[int]]:
-    """The next message and the descriptors that came with it; an empty one where there will be none."""
-    import socket
-
-    text, streams, _, _ = socket.recv_fds(asked, 1 << 20, 3)
-    while text and not text.endswith(b"\n"):
-        more = asked.recv(1 << 20)
-        text = text + more if more else b""
-    return (json.loads(text) if text else {}), list(streams)
-
-
-def _forked() -> int:
-    """What fork answers; Python warns of threads, of which NumPy has its own, that know of forks."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return os.fork()
-
-
-def _begin_copy(message: dict[str, Any], streams: list[int]) -> None:
-    """Make the copy an environment of its own: its streams, variables, and a ``/tmp`` that nobody else has."""
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
-    os.environ.clear()
-    os.environ.update(message["variables"])
-    time.tzset()
-    setup = message["setup"]
-    if setup["root"]:
-        _unshare()
-        _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={setup['tmp_mb']}m,mode=1777")
-
-
-def _modules_below(folder: str) -> list[str]:
-    """Modules that came from below a folder, in the order in which they were imported first."""
-    files = ((name, getattr(module, "__file__", None) or "") for name, module in list(sys.modules.items()))
-    return [name for name, file in files if file.startswith(f"{folder}/")]
 
 
 class Context:
@@ -194,7 +104,10 @@ def _answer(replies: IO[str], message: dict[str, Any]) -> None:
 
 def _initialise(setup: dict[str, Any]) -> Callable[[Any, Any], Any]:
     """The handler, found as Lambda finds it: the code before the layers, the layers before the runtime."""
-    _take_path(setup)
+    os.chdir(setup["task"])
+    layers, version = setup["opt"], f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    sys.path[:0] = [setup["task"], f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
+    sys.dont_write_bytecode = True  # packages bring theirs; what has none is compiled at each cold start, as on Lambda
     path, _, name = setup["handler"].rpartition(".")
     module = importlib.import_module(path.replace("/", "."))
     _mark_nested_calls(*setup["depth"])
@@ -202,15 +115,6 @@ def _initialise(setup: dict[str, Any]) -> Callable[[Any, Any], Any]:
         raise HandlerNotFound(f"Handler '{name}' missing on module '{path}'")
     handler: Callable[[Any, Any], Any] = getattr(module, name)
     return handler
-
-
-def _take_path(setup: dict[str, Any]) -> None:
-    os.chdir(setup["task"])
-    layers, version = setup["opt"], f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    path = [setup["task"], f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
-    if sys.path[:3] != path:  # a copy has it from its template
-        sys.path[:0] = path
-    sys.dont_write_bytecode = True  # packages bring theirs; what has none is compiled at each cold start, as on Lambda
 
 
 def _mark_nested_calls(variable: str, header: str) -> None:

@@ -8,7 +8,6 @@ import queue
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,7 +24,6 @@ from ministack.services import lambda_svc
 from local.emulator.execution.bootstrap import END_OF_LOG, ERROR_KEY
 from local.emulator.execution.memory import MIB, MemoryWatch, resident
 from local.emulator.execution.python import BOOTSTRAP, ISOLATED, FunctionPython
-from local.emulator.execution.templates import Templates
 from local.emulator.execution.unpacking import fingerprint, remove, unpacked
 from local.emulator.execution.variables import function_variables
 from local.processes import MARK
@@ -34,7 +32,6 @@ INIT_SECONDS = 10  # Lambda's, after which it starts again under the function's 
 READ_ONLY = "Sandbox.ReadOnlyFileSystem"
 
 memory = MemoryWatch()
-templates = Templates()
 last = threading.local()  # of the invocation that this thread made: ``peak``, in bytes
 
 
@@ -139,16 +136,6 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
         self._discard_tmpdir()
         self._tmpdir = tempfile.mkdtemp(prefix=f"ministack-lambda-{self.func_name}-")
         setup = self._setup(Path(self._tmpdir))
-        variables = self._variables(setup)
-        process = self._copied(setup, variables) or self._new(setup, variables)
-        self._proc = self._started = process
-        self._stderr_queue = queue.Queue()
-        threading.Thread(target=_read_lines, args=(process.stderr, self._stderr_queue), daemon=True).start()
-        if "modules" in (ready := self._await_ready(process)):
-            templates.learn(setup, ready["modules"])
-
-    def _new(self, setup: dict[str, Any], variables: dict[str, str]) -> Any:
-        """A process that starts from nothing."""
         process: Any = subprocess.Popen(
             [self.machine.python.executable, *ISOLATED, BOOTSTRAP],
             cwd=self._tmpdir,
@@ -157,34 +144,14 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
             stderr=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env=variables | _mark(),
+            env=self._variables(setup) | {name: os.environ[name] for name in (MARK,) if name in os.environ},
         )
+        self._proc = self._started = process
+        self._stderr_queue = queue.Queue()
+        threading.Thread(target=_read_lines, args=(process.stderr, self._stderr_queue), daemon=True).start()
         with suppress(BrokenPipeError):  # it has ended already: there is no answer to read either
             process.stdin.write(json.dumps(setup) + "\n")
-        return process
-
-    def _copied(self, setup: dict[str, Any], variables: dict[str, str]) -> Any:
-        """A copy of a process that has imported what this handler imports; None where there is none."""
-        template = templates.find(setup, self._start_template)
-        if template is None:
-            return None
-        try:
-            return template.fork(setup, variables)
-        except (OSError, ValueError):
-            templates.forget(template)
-            return None
-
-    def _start_template(self, asked: socket.socket) -> subprocess.Popen[bytes]:
-        """With Lambda's own variables alone: what a function states is no other's."""
-        config = {**self.config, "Environment": {}, "FunctionName": "", "Handler": "", "LoggingConfig": {}}
-        _, region = lambda_runtime._account_region_from_function_config(self.config)
-        variables = function_variables(
-            config, region=region, credentials={}, endpoint="", task="", version=self.machine.python.version
-        )
-        command = [self.machine.python.executable, *ISOLATED, BOOTSTRAP, "--template"]
-        return subprocess.Popen(
-            command, cwd="/", stdin=asked.fileno(), stdout=subprocess.DEVNULL, env=variables | _mark()
-        )
+        self._await_ready(process)
 
     def _setup(self, folder: Path) -> dict[str, Any]:
         """The first line for the process: where everything is, inside its root or on the machine's own."""
@@ -226,8 +193,7 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
             variables["TMPDIR"] = setup["tmp"]
         return variables
 
-    def _await_ready(self, process: Any) -> dict[str, Any]:
-        """What it says when its handler can be called; raises :class:`InitFailed`."""
+    def _await_ready(self, process: Any) -> None:
         seconds = max(INIT_SECONDS, float(self.config.get("Timeout", 3)))
         ready, _, _ = select.select([process.stdout], [], [], seconds)
         answer = process.stdout.readline() if ready else None
@@ -236,10 +202,10 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
         elif not answer:
             error = self._exit(process.wait(timeout=60))
         else:
-            reply: dict[str, Any] = json.loads(answer)
+            reply = json.loads(answer)
             if reply["status"] == "ready":
                 self._start_time = time.time()
-                return reply
+                return
             error = json.loads(reply["error"])
         self._end()
         raise InitFailed(error, self._drain_stderr_bounded())
@@ -278,10 +244,6 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
     def _discard_tmpdir(self) -> None:
         if self._tmpdir:
             shutil.rmtree(self._tmpdir, ignore_errors=True)
-
-
-def _mark() -> dict[str, str]:
-    return {MARK: os.environ[MARK]} if MARK in os.environ else {}
 
 
 def _read_lines(stream: Any, lines: queue.Queue[str]) -> None:
