@@ -61,6 +61,26 @@ def _time(seconds: Decimal) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
+# ---------------------------------------------------------------- a rebuild by jobs
+
+
+def job_seconds(facts: Mapping[str, Any]) -> Decimal:
+    """A job of a rebuild: its function starts, reads each object once and makes one partition after the other."""
+    read = facts["objects_a_job"] * Decimal(str(facts["object"]))
+    return Decimal(str(facts["start"])) + read + facts["partitions_a_job"] * Decimal(str(facts["version"]))
+
+
+def rebuilds(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Of each number of partitions how long a rebuild takes one by one, and by sixteen and a thousand functions."""
+    yield "| partitions | jobs | one by one | 16 functions | 1,000 functions |"
+    yield "|---:|---:|---:|---:|---:|"
+    alone = facts["objects_a_job"] * Decimal(str(facts["object"])) + Decimal(str(facts["version"]))
+    for count in facts["counts"]:
+        jobs = -(-count // int(facts["partitions_a_job"]))
+        by_map = (_time(job_seconds(facts) * -(-jobs // at_once)) for at_once in (16, 1000))
+        yield f"| {count:,} | {jobs:,} | {_time(alone * count)} | {' | '.join(by_map)} |"
+
+
 # ---------------------------------------------------------------- which engine rebuilds a table
 
 
@@ -211,6 +231,7 @@ def written(page: str) -> str:
     given, prices = load(FOLDER / "scenarios.yaml"), cost.load("prices")["prices"]
     tables = {
         "work": table(given["scenarios"], prices),
+        "rebuilds": rebuilds(given["rebuild"]),
         "engines": engines(given["engines"], given["engines"]["gigabytes"], prices),
         "entities": entities(given["entities"], given["entities"]["counts"]),
         "freshness": freshness({**given["entities"], **given["freshness"]}, prices),
