@@ -139,6 +139,12 @@ class Judge:
         if key in self._mirrored.get(table_of(named.partition), ()):
             self.say(f"{key} was removed, and a snapshot of the mirror names it")
 
+    def replaced_in_use(self) -> set[str]:
+        """The tables of which somebody reads an object that is no longer current."""
+        read = [(key, parse_object(key)) for key, readers in self.reading.items() if readers]
+        replaced = {table_of(name.partition) for key, name in read if name and self.target_of(name.partition) != key}
+        return replaced & {table.name for table in self.cloud.contracts.tables() if table.kind != "calendar"}
+
     def see_mirror(self, name: str) -> None:
         """Whatever the live snapshots of a mirror name is there, unless a disaster has taken it."""
         try:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pyarrow as pa
+
 ROOMS = ("core.", "aws.", "ingestion.", "processing.", "auditor.", "mirror.")
 
 
@@ -30,7 +32,9 @@ class Inline(Executor):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """No module of ours starts a thread in this block."""
+    """No module of ours starts a thread in this block, and Arrow has one: of tiny objects others only cost."""
+    threads = pa.cpu_count()
+    pa.set_cpu_count(1)
     patches = [patch.object(concurrent.futures, "ThreadPoolExecutor", Inline)]
     for name, module in list(sys.modules.items()):
         if name.startswith(ROOMS) and getattr(module, "ThreadPoolExecutor", None) is ThreadPoolExecutor:
@@ -40,5 +44,6 @@ def one_thread() -> Iterator[None]:
     try:
         yield
     finally:
+        pa.set_cpu_count(threads)
         for each in patches:
             each.stop()

@@ -161,7 +161,7 @@ class Workload:
 
     def _read(self) -> None:
         """Somebody follows a pointer, and reads the object up to an hour later."""
-        for _ in self._while(lambda: self.draw.expovariate(1 / 1800)):
+        for _ in self._while(lambda: self.draw.expovariate(1 / 600)):
             tables = [table.name for table in self.cloud.contracts.tables()]
             targets = [*self.judge.targets(self.draw.choice(tables))]
             if targets:
