@@ -146,6 +146,26 @@ def test_an_altered_row_of_a_current_state_is_found_though_the_row_had_other_val
     assert lake.agree() == []
 
 
+def test_a_run_has_its_lines_shaped_once_and_compares_again_what_was_made_again(lake: DatabaseSimulation) -> None:
+    lake.limits = EVERY_LINE
+    asked: list[str] = []
+    services = lake.services()
+    ask = services.reshape
+    assert ask is not None
+    shaping = replace(services, reshape=lambda question: asked.append(str(question["table"])) or ask(question))
+    lake.services = lambda: shaping  # type: ignore[method-assign]
+    path, _, mutation = alter(lake, 21)
+    try:
+        answers = lake.heal(run="once")
+    finally:
+        del lake.services  # type: ignore[method-assign]
+    assert any(mutation.named(finding) for finding in lake.findings("once")), mutation.what
+    assert answers["verify"]["healthy"]
+    assert len(asked) == len(set(asked)) > 0
+    sound = read_run_file(lake.lake.records, "once", "sampled")["sound"]
+    assert sound[f"{FACT}/{path}"] == lake.lake.snapshot(FACT, path).key, "that of the object that was made since"
+
+
 def test_where_processing_does_not_answer_the_audit_goes_on_and_says_so(lake: DatabaseSimulation) -> None:
     def gone(_question: object) -> dict[str, object]:
         raise TransientFailure("reshape lines", "restate", "throttled", "")

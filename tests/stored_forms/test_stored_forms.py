@@ -17,7 +17,7 @@ HASHED = ("ingest/lists", "ingest/tables", "ingest/repair", "warehouse/receipts"
 # the second audit on now, so that all evidence of its hour is of another time. Keys of rows are written in one form,
 # and states say how far partitions were looked at for the contract's columns.
 RUNS = ("first", "second", "third", "fourth", "fifth")
-SAMPLED = ("sample.json", "reshaped/")
+SAMPLED = ("sample.json", "sampled.json", "reshaped/")
 GROWN = (
     *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/audit/journal/" for dataset in ("books", "books_canary", "prices")),

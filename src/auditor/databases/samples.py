@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +49,7 @@ from core.warehouse.pointer import partition_of
 from core.warehouse.row_layout import why_outdated
 
 SAMPLE = "sample"  # the run's file of the objects that it chose
+SAMPLED = "sampled"  # and of what its scans know of them
 REPAIRS_WITHIN = timedelta(days=40)
 
 
@@ -66,25 +68,52 @@ def compare_sample(services: Services, contract: Contract, order: DatabaseOrder,
     ``newest`` are the numbers, by source table, up to which all objects are processed. Where processing does not
     answer, nothing is compared, and the log says so.
     """
-    if services.reshape is None:
+    if (ask := services.reshape) is None:
         return Sampled()
     looked_at = {part.table for part in order.slices}
     chosen = (target for target in targets_of(contract) if target.table.name in looked_at)
     targets = {target.table.folder: target for target in chosen if target.table.keeps_content}
+    before = _Before.read(services, contract, order)
     total = Sampled()
     for table, objects in _objects(services, order, [target.source.name for target in targets.values()], newest):
-        place = run_file_key(order.run, f"reshaped/{table}").removesuffix(".json")
-        lines, partitions = services.limits.sample_lines, services.limits.sample_partitions
-        question = ReshapeLines(contract.dataset, table, objects, lines, partitions, order.run, place, contract.hash)
-        try:
-            parts = parts_from_data(services.reshape(reshaping_to_data(question)))
-        except TransientFailure as error:
-            services.log.error("no sample of lines was compared", table=table, reason=str(error))
-            continue
-        for part in parts:
+        if table not in before.parts:
+            place = run_file_key(order.run, f"reshaped/{table}").removesuffix(".json")
+            lines, partitions = services.limits.sample_lines, services.limits.sample_partitions
+            question = ReshapeLines(
+                contract.dataset, table, objects, lines, partitions, order.run, place, contract.hash
+            )
+            try:
+                before.parts[table] = ask(reshaping_to_data(question))["parts"]
+            except TransientFailure as error:
+                services.log.error("no sample of lines was compared", table=table, reason=str(error))
+                continue
+        for part in parts_from_data({"parts": before.parts[table]}):
             if part.folder in targets:
-                total = _joined(total, _compared(services, contract, targets[part.folder], part))
+                total = _joined(total, _compared(services, contract, targets[part.folder], part, before))
+    write_run_file(services.records, order.run, SAMPLED, before.to_data())
     return total
+
+
+@dataclass
+class _Before:
+    """What the scans of a run so far know of its sample: a sound partition is compared once, and so are lines shaped.
+
+    ``parts`` are processing's answers by source table, ``sound`` the objects by partition that were as the lines say.
+    Both are true ``by`` one contract and release.
+    """
+
+    by: str
+    parts: dict[str, Any] = field(default_factory=dict)
+    sound: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, services: Services, contract: Contract, order: DatabaseOrder) -> _Before:
+        by = f"contract {contract.hash}, release {services.code_version}"
+        known = find_run_file(services.records, order.run, SAMPLED)
+        return cls(**known) if known and known["by"] == by else cls(by)
+
+    def to_data(self) -> dict[str, Any]:
+        return {"by": self.by, "parts": self.parts, "sound": self.sound}
 
 
 def _objects(
@@ -113,11 +142,14 @@ def _joined(before: Sampled, part: Sampled) -> Sampled:
     return Sampled(before.findings + part.findings, before.altered | part.altered, before.rows + part.rows)
 
 
-def _compared(services: Services, contract: Contract, target: Target, part: ReshapedPart) -> Sampled:
+def _compared(services: Services, contract: Contract, target: Target, part: ReshapedPart, before: _Before) -> Sampled:
     """The star's rows of one partition against those that lines give. What is broken or outdated is found elsewhere."""
-    stored, table = services.records.read(part.object), target.table
+    table = target.table
     undecoded = locate_partition(services.partitions, table, part.path)
     opened = undecoded.opened
+    if undecoded.name in before.sound and before.sound[undecoded.name] == undecoded.target:
+        return Sampled()
+    stored = services.records.read(part.object)
     if stored is None or opened is None or why_outdated(opened.footer.layout, opened.schema, table):
         return Sampled()
     held = undecoded.held({*(column.name for column in table.columns), HASH, HASH_LIST})
@@ -127,6 +159,7 @@ def _compared(services: Services, contract: Contract, target: Target, part: Resh
     unequal = {name: _unequal(star.column(name), lines.column(name)) for name in _columns(target)}
     columns = [name for name, rows in unequal.items() if rows.any()]
     if not columns:
+        before.sound[undecoded.name] = undecoded.target
         return Sampled(rows=star.num_rows)
     at = np.flatnonzero(np.logical_or.reduce([unequal[name] for name in columns]))
     keys = _keys(target, star.take(pa.array(at)))

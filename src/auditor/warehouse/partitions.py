@@ -77,6 +77,11 @@ class Undecoded:
         return partition_of(self.table.folder, self.path)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever committed to it."""
+        return not self.target and self.opened is None and not self.problem
+
+    @property
     def size(self) -> int:
         """The bytes of the object; 0 where there is none."""
         return self.opened.size if self.opened else 0

@@ -101,6 +101,7 @@ class Proofs:
     release: str = ""
     run: str = ""
     false: list[str] = field(default_factory=list)
+    _empty_of: dict[str, Held] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def _by(self) -> str:
@@ -119,6 +120,8 @@ class Proofs:
         stored = self.records.read(proof_key(name))
         known = Memory.from_json(stored.body) if stored else Memory()
         undecoded = locate_partition(self.store, target.table, path)
+        if undecoded.is_empty:
+            return Proven(self._empty(undecoded, target), [], Summary.of_nothing(buckets, references.digest))
         summary = self._summary(known, undecoded, buckets, references)
         is_rechecked = summary is not None and self._by_chance(name)
         if summary is not None and not is_rechecked and not self.false:
@@ -165,6 +168,13 @@ class Proofs:
         if summary.in_order and memory.of:  # what is not is looked at by row, in every audit
             memory = replace(memory, summed_by=self._summed_by, summary=summary)
         return Proven(held, [held.rows.num_rows, proof], summary, memory=memory)
+
+    def _empty(self, undecoded: Undecoded, target: Target) -> Held:
+        """An empty partition: most are, of the years that a contract promises, so that their columns are made once."""
+        known = self._empty_of.get(target.table.name)
+        if known is None:
+            known = self._empty_of[target.table.name] = undecoded.without_rows(target.compared)
+        return replace(known, path=undecoded.path)
 
     def _by_chance(self, name: str) -> bool:
         return int(hashlib.sha256(f"{self.run}\n{name}".encode()).hexdigest()[:8], 16) % RECHECKED == 0

@@ -157,6 +157,13 @@ class Summary:
     parents: str
     sums: BucketSums
 
+    @classmethod
+    def of_nothing(cls, buckets: int, parents: str) -> Summary:
+        """The summary of a partition without rows."""
+        nothing, no_hash = np.zeros(0, np.int64), np.zeros(0, _U64)
+        sums = BucketSums(buckets, nothing, nothing, nothing, nothing, no_hash, no_hash)
+        return cls(0, 0, 0, 0, in_order=True, parents=parents, sums=sums)
+
     @property
     def live(self) -> int:
         """The number of live rows."""
