@@ -11,18 +11,22 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.chaos.run import Options, Result
-from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.database_simulation import DATASET, DatabaseSimulation, database_simulation, quick_contracts
 from tests.support.vandal import EVENT_LOST, Vandal
 
 from auditor.repairs.triage import describe
 from auditor.services import Limits
 from core.audit.findings import REPORTED
+from core.contract.model import Contracts, Database
+from core.errors import of_kind
 
-PER_BATCH = 10
+# As dense in rows and objects as ten mutations in sixty sales orders: an audit costs about the same, whatever it finds.
+PER_BATCH, SALES_ORDERS, ROWS_PER_OBJECT = 30, 180, 60
+BATCHES = 5  # on one database: its objects become more, and each audit of every line reads them all
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
 SOME_LINES = Limits(workers=2)
 EVERY_LINE = Limits(
@@ -31,14 +35,21 @@ EVERY_LINE = Limits(
 MOST_RUNS = 4  # of the state machine, until a batch is healed
 
 
+FIGURES = ("made", "found", "healed", "invented", "by_object")
+
+
 @dataclass
 class Tally:
-    """What came of it. ``faults`` say what was not found, not healed, or invented; ``missed`` are kinds never made."""
+    """What came of it. ``faults`` say what was not found, not healed, or invented; ``missed`` are kinds never made.
+
+    ``by_object`` are those found of which no row was named, for the object of their version was itself in doubt.
+    """
 
     made: int = 0
     found: int = 0
     healed: int = 0
     invented: int = 0
+    by_object: int = 0
     missed: frozenset[str] = frozenset()
     faults: list[str] = None  # type: ignore[assignment]
 
@@ -47,13 +58,13 @@ class Tally:
 
     @property
     def figures(self) -> dict[str, int]:
-        return {"made": self.made, "found": self.found, "healed": self.healed, "invented": self.invented}
+        return {name: getattr(self, name) for name in FIGURES}
 
 
-def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_orders: int = 60) -> Tally:
+def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_orders: int = SALES_ORDERS) -> Tally:
     """So many batches of ``per_batch`` mutations each."""
     tally = Tally()
-    with database_simulation(sales_orders=sales_orders, seed=seed) as simulation:
+    with database_simulation(sales_orders=sales_orders, seed=seed, contracts=_contracts()) as simulation:
         vandal = Vandal(simulation, seed)
         assert simulation.heal()["audit"]["healthy"]
         for number in range(batches):
@@ -61,6 +72,13 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
             _batch(simulation, vandal, tally, number, per_batch, seed)
         tally.missed = frozenset({*vandal.kinds, EVENT_LOST} - vandal.done)
     return tally
+
+
+def _contracts() -> Contracts:
+    """The shipped contracts with smaller objects, so that there are enough of them to be harmed."""
+    source = of_kind(quick_contracts().dataset(DATASET).source, Database, "mutate", DATASET)
+    tables = [replace(table, rows_per_object=ROWS_PER_OBJECT) for table in source.tables]
+    return quick_contracts(tables=tuple(tables))
 
 
 def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number: int, size: int, seed: int) -> None:
@@ -83,6 +101,8 @@ def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number:
     for mutation in mutations:
         is_found = any(mutation.named(finding) for finding in findings)
         tally.found += is_found
+        itself = mutation.itself
+        tally.by_object += is_found and itself is not None and not any(itself(finding) for finding in findings)
         if not is_found:
             instead = "; ".join(sorted({f"{finding.kind}: {describe(finding)}" for finding in findings}))
             tally.faults.append(f"batch {number} (seed {seed}): not found: {mutation.what}; found: {instead}")
@@ -158,9 +178,9 @@ def mutations(options: Options) -> Result:
     """``--runs`` is the number of mutations."""
     wanted = options.amount(1_000)
     total = Tally()
-    for number, size in enumerate(_portions(wanted, 50)):
+    for number, size in enumerate(_portions(wanted, BATCHES * PER_BATCH)):
         tally = run_mutations(-(-size // PER_BATCH), options.seed + number, per_batch=min(PER_BATCH, size))
-        for name in ("made", "found", "healed", "invented"):
+        for name in FIGURES:
             setattr(total, name, getattr(total, name) + getattr(tally, name))
         total.faults += tally.faults
         for fault in tally.faults:

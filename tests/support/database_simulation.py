@@ -366,13 +366,17 @@ def _taken(table: Table, source: SourceTable) -> dict[str, str]:
 
 @contextmanager
 def database_simulation(
-    *, sales_orders: int = 120, seed: int = 0, settings: Mapping[str, Any] | None = None, dataset: str = DATASET
+    *,
+    sales_orders: int = 120,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    dataset: str = DATASET,
+    contracts: Contracts | None = None,
 ) -> Iterator[DatabaseSimulation]:
-    """A simulation whose tables are loaded into the warehouse."""
+    """A simulation whose tables are loaded into the warehouse; ``settings`` are those of the shipped database."""
+    contracts = contracts or quick_contracts(dataset, **(settings or {}))
     with source(sales_orders=sales_orders, seed=seed) as database:
-        simulation = DatabaseSimulation(
-            database, contracts=quick_contracts(dataset, **(settings or {})), seed=seed, dataset=dataset
-        )
+        simulation = DatabaseSimulation(database, contracts=contracts, seed=seed, dataset=dataset)
         try:
             simulation.extract()
             yield simulation

@@ -36,10 +36,14 @@ Named = Callable[[Any], bool]  # whether a finding names what was harmed
 
 @dataclass(frozen=True)
 class Mutation:
-    """What was done, and by which findings it may be named."""
+    """What was done, and by which findings it may be named.
+
+    ``itself`` tells those that name the very row, where the object that its version lies in may be named instead.
+    """
 
     what: str
     named: Named
+    itself: Named | None = None
 
 
 class Vandal:
@@ -134,8 +138,8 @@ class Vandal:
             " last_updated = last_updated + interval '1 second' where purchase_order_id = %s",
             number,
         )
-        named = self._names_row_or_carrier("purchase_order", number, "stale_row", "missing_row", "changed_row")
-        return Mutation(f"purchase order {number} changed with an old time", named)
+        kinds = ("stale_row", "missing_row", "changed_row")
+        return self._of_row(f"purchase order {number} changed with an old time", "purchase_order", number, *kinds)
 
     def set_back(self) -> Mutation | None:
         table = self.draw.choice(["sales_order", "staff", "design"])
@@ -146,10 +150,8 @@ class Vandal:
         self.simulation.run(
             f"update {table} set last_updated = last_updated - interval '{days} days' where {table}_id = %s", number
         )
-        return Mutation(
-            f"{table} {number} set back by {days} days",
-            self._names_row_or_carrier(table, number, "stale_row", "missing_row", "changed_row"),
-        )
+        kinds = ("stale_row", "missing_row", "changed_row")
+        return self._of_row(f"{table} {number} set back by {days} days", table, number, *kinds)
 
     def set_ahead(self) -> Mutation | None:
         """A clock that is wrong, or shows another zone's time."""
@@ -192,8 +194,8 @@ class Vandal:
         if number is None:
             return None
         self.simulation.run(f"update {table} set {column} = {value} where {table}_id = %s", number)
-        named = self._names_row_or_carrier(table, number, "changed_row", "stale_row", "missing_row")
-        return Mutation(f"{table} {number}: {column} changed without a new time", named)
+        kinds = ("changed_row", "stale_row", "missing_row")
+        return self._of_row(f"{table} {number}: {column} changed without a new time", table, number, *kinds)
 
     def move_silently(self) -> Mutation | None:
         """A row of another month under the same time of change."""
@@ -203,8 +205,8 @@ class Vandal:
         self.simulation.run(
             "update sales_order set created_at = created_at - interval '31 days' where sales_order_id = %s", number
         )
-        named = self._names_row_or_carrier("sales_order", number, "moved_row", "missing_row", "changed_row")
-        return Mutation(f"sales_order {number} moved without a new time", named)
+        kinds = ("moved_row", "missing_row", "changed_row")
+        return self._of_row(f"sales_order {number} moved without a new time", "sales_order", number, *kinds)
 
     # ------------------------------------------------------------ the warehouse
 
@@ -263,7 +265,7 @@ class Vandal:
         self._commit(self.simulation.contracts.table(name), path, left)
         version = rows.column("last_updated")[position].as_py()
         what = f"{name}/{path}: row {key} dropped by a commit"
-        return Mutation(what, self._names_row_or_carrier(FACTS[name], key, "missing_row", "stale_row", version=version))
+        return self._of_row(what, FACTS[name], key, "missing_row", "stale_row", version=version)
 
     def commit_other_value(self) -> Mutation | None:
         """Somebody with the keys commits a partition in which one value is another, in good order."""
@@ -290,7 +292,7 @@ class Vandal:
         self._commit(table, path, rows.set_column(at, field, pa.array(values, field.type)))
         as_part, as_row = names_partition(name, path), self._names_row_or_carrier(FACTS[name], key, version=version)
         what = f"{name}/{path}: {column} of row {key} altered by a commit"
-        return Mutation(what, lambda finding: as_part(finding) or as_row(finding))
+        return Mutation(what, lambda finding: as_part(finding) or as_row(finding), as_part)
 
     def commit_fewer_current(self) -> Mutation | None:
         source = self.draw.choice(["staff", "design", "address", "transaction"])
@@ -308,8 +310,8 @@ class Vandal:
         version = snapshot.table.column("last_updated")[position].as_py()
         left = pa.concat_tables([snapshot.table.slice(0, position), snapshot.table.slice(position + 1)])
         self._commit(table, "", left)
-        named = self._names_row_or_carrier(source, key, "missing_row", version=version)
-        return Mutation(f"_current/{source}: row {key} dropped by a commit", named)
+        what = f"_current/{source}: row {key} dropped by a commit"
+        return self._of_row(what, source, key, "missing_row", version=version)
 
     def _commit(self, table: Table, path: str, rows: pa.Table) -> None:
         rows_after = rows.select(stored_schema(table).names)
@@ -346,6 +348,10 @@ class Vandal:
         return Mutation(f"{key} left behind", named)
 
     # ------------------------------------------------------------ the landing zone
+
+    def _of_row(self, what: str, table: str, number: int, *kinds: str, version: datetime | None = None) -> Mutation:
+        named = self._names_row_or_carrier(table, number, *kinds, version=version)
+        return Mutation(what, named, names_row(table, number, *kinds))
 
     def _names_row_or_carrier(self, table: str, number: int, *kinds: str, version: datetime | None = None) -> Named:
         """Naming of a row by itself, or by the object of the table whose interval its version lies in.
