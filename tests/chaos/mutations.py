@@ -21,11 +21,12 @@ from tests.support.vandal import EVENT_LOST, Vandal
 from auditor.repairs.triage import describe
 from auditor.services import Limits
 from core.audit.findings import REPORTED
-from core.contract.model import Contracts, Database
+from core.contract.model import Contracts, Database, Partition, Table
 from core.errors import of_kind
 
 # As dense in rows and objects as ten mutations in sixty sales orders: an audit costs about the same, whatever it finds.
 PER_BATCH, SALES_ORDERS, ROWS_PER_OBJECT = 30, 180, 60
+PARTS = (0, 0, 3)  # of each month of a fact, in one run after the other
 BATCHES = 5  # on one database: its objects become more, and each audit of every line reads them all
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
 SOME_LINES = Limits(workers=2)
@@ -61,10 +62,12 @@ class Tally:
         return {name: getattr(self, name) for name in FIGURES}
 
 
-def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_orders: int = SALES_ORDERS) -> Tally:
-    """So many batches of ``per_batch`` mutations each."""
+def run_mutations(
+    batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_orders: int = SALES_ORDERS, parts: int = 0
+) -> Tally:
+    """So many batches of ``per_batch`` mutations each; ``parts`` of each month that a fact is partitioned by."""
     tally = Tally()
-    with database_simulation(sales_orders=sales_orders, seed=seed, contracts=_contracts()) as simulation:
+    with database_simulation(sales_orders=sales_orders, seed=seed, contracts=contracts_in_parts(parts)) as simulation:
         vandal = Vandal(simulation, seed)
         assert simulation.heal()["audit"]["healthy"]
         for number in range(batches):
@@ -74,11 +77,20 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
     return tally
 
 
-def _contracts() -> Contracts:
-    """The shipped contracts with smaller objects, so that there are enough of them to be harmed."""
-    source = of_kind(quick_contracts().dataset(DATASET).source, Database, "mutate", DATASET)
-    tables = [replace(table, rows_per_object=ROWS_PER_OBJECT) for table in source.tables]
-    return quick_contracts(tables=tuple(tables))
+def contracts_in_parts(parts: int) -> Contracts:
+    """The shipped contracts with smaller objects, so that there are enough of them, and months of facts in parts."""
+    shipped = quick_contracts()
+    before = shipped.dataset(DATASET)
+    source = of_kind(before.source, Database, "mutate", DATASET)
+    smaller = tuple(replace(table, rows_per_object=ROWS_PER_OBJECT) for table in source.tables)
+    tables = tuple(_in_parts(table, parts) if table.kind == "fact" and parts else table for table in before.tables)
+    after = replace(before, source=replace(source, tables=smaller), tables=tables)
+    return replace(shipped, contracts=tuple(after if each is before else each for each in shipped))
+
+
+def _in_parts(fact: Table, parts: int) -> Table:
+    by_key = Partition("part", fact.history_of[0], "bucket", parts)
+    return replace(fact, partition_by=(*fact.partition_by, by_key))
 
 
 def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number: int, size: int, seed: int) -> None:
@@ -179,7 +191,9 @@ def mutations(options: Options) -> Result:
     wanted = options.amount(1_000)
     total = Tally()
     for number, size in enumerate(_portions(wanted, BATCHES * PER_BATCH)):
-        tally = run_mutations(-(-size // PER_BATCH), options.seed + number, per_batch=min(PER_BATCH, size))
+        batches, most = -(-size // PER_BATCH), min(PER_BATCH, size)
+        parts = PARTS[number % len(PARTS)]
+        tally = run_mutations(batches, options.seed + number, per_batch=most, parts=parts)
         for name in FIGURES:
             setattr(total, name, getattr(total, name) + getattr(tally, name))
         total.faults += tally.faults

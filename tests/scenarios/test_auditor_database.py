@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.chaos.mutations import run_mutations
+from tests.chaos.mutations import contracts_in_parts, run_mutations
 from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.sources import source
 from tests.support.vandal import Vandal
 
 from core.audit.findings import DeletedRows, OrphanKeys
@@ -19,6 +20,7 @@ from core.contract.model import HASH, HASH_LIST
 from core.landing.ingest_objects import RepairObject
 from core.landing.whereabouts import repair_name
 from core.time import format_instant
+from core.warehouse.pointer import pointer_key
 from ingestion.engines.postgresql.table import PostgresTable
 from processing.partitions.commit import CommitContext, restate
 
@@ -39,6 +41,36 @@ def test_mutations_of_every_kind_are_healed_and_none_is_invented_while_the_sourc
     assert tally.faults == []
     assert not tally.missed
     assert (tally.made, tally.found, tally.healed, tally.invented) == (24, 24, 24, 0)
+
+
+def test_a_pointer_lost_after_one_commit_costs_no_superseded_version_of_a_row() -> None:
+    """A month has several partitions here: of the rows alone nothing tells which of them lost its pointer."""
+    fact, key = "fact_sales_order", 7
+    with source(sales_orders=20, seed=7) as database:
+        simulation = DatabaseSimulation(database, contracts=contracts_in_parts(3), seed=7)
+        try:
+            simulation.extract(process=False)
+            simulation.run(
+                "update sales_order set last_updated = timezone('UTC', now()) where sales_order_id = %s", key
+            )
+            simulation.extract(process=False)
+            simulation.deliver()
+            simulation.heal()
+            [path] = {
+                path
+                for path in simulation.lake.paths(fact)
+                if key in simulation.lake.snapshot(fact, path).table.column("sales_order_id").to_pylist()
+            }
+            before = simulation.lake.snapshot(fact, path)
+            versions = rows_of(simulation, fact, "sales_order_id", key)
+            assert (before.version, len(versions)) == (1, 2)
+            simulation.lake.partitions.delete([pointer_key(f"{fact}/{path}")])
+            simulation.heal(run="lost")
+            assert [each.partition for each in simulation.findings("lost") if each.kind == "broken_object"] == [path]
+            assert simulation.lake.snapshot(fact, path).table.equals(before.table)
+            assert simulation.agree() == []
+        finally:
+            simulation.close()
 
 
 def test_a_row_dropped_while_its_own_object_is_in_doubt_comes_back_with_the_object() -> None:

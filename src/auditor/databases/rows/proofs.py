@@ -121,7 +121,12 @@ class Proofs:
         known = Memory.from_json(stored.body) if stored else Memory()
         undecoded = locate_partition(self.store, target.table, path)
         if undecoded.is_empty:
-            return Proven(self._empty(undecoded, target), [], Summary.of_nothing(buckets, references.digest))
+            held = self._empty(undecoded, target)
+            if known.object and self.store.read_object(known.object) is not None:
+                # The first object of a partition proves nothing: it may be there before its pointer. An audit does.
+                problem = f"its pointer is gone, for an audit found it at {known.object}"
+                return Proven(replace(held, problem=problem), [], None)
+            return Proven(held, [], Summary.of_nothing(buckets, references.digest))
         summary = self._summary(known, undecoded, buckets, references)
         is_rechecked = summary is not None and self._by_chance(name)
         if summary is not None and not is_rechecked and not self.false:

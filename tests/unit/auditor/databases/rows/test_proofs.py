@@ -25,6 +25,7 @@ from core.audit.certificate import proof_key
 from core.contract.model import HASH, HASH_LIST, Partition
 from core.json import canonical_json
 from core.warehouse.canonical_rows import proof_of
+from core.warehouse.pointer import partition_of, pointer_key
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows, restate
 
 BUCKETS = 64
@@ -303,3 +304,19 @@ def test_the_proof_is_that_of_all_columns(lake: Lake) -> None:
     lake.commit(PATHS[0])
     [proof] = lake.read().proofs.values()
     assert proof == proof_of(read_partition(lake.partitions, SPREAD, PATHS[0]).rows)
+
+
+def test_a_pointer_that_an_audit_has_seen_is_gone_however_few_objects_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rows of a slice of several partitions tell no partition, and of superseded versions the source tells none."""
+    lake = Lake(monkeypatch)
+    lake.commit(PATHS[1])
+    name = partition_of(SPREAD.name, PATHS[1])
+    [target] = [target for target in lake.read().objects.values() if target]
+    lake.partitions.delete([pointer_key(name)])
+    assert lake.read(fresh=True).broken == (), "a first commit may be on its way"
+    [broken] = lake.read().broken
+    assert (broken.partition, target in broken.problem) == (PATHS[1], True)
+    lake.partitions.delete([target])
+    assert lake.read().broken == (), "nothing is left of a generation that was cleaned away"
