@@ -133,9 +133,7 @@ def _committed(writing: Writing, after: TableMetadataV2) -> int | None:
     mirror, now = writing.mirror, writing.services.now()
     after = without_tags(after, expired_tags(after, now))
     expired = expired_snapshots(after, now) if mirror.state_key else all_but_current(after)
-    is_committed = commit_version(
-        writing.table.name, mirror.version, without_snapshots(after, expired), writing.services
-    )
+    is_committed = commit_version(writing.table.name, mirror, without_snapshots(after, expired), writing.services)
     return mirror.version + 1 if is_committed else None
 
 
@@ -193,11 +191,12 @@ def delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None
         services.objects.delete(dict.fromkeys(gone))
 
 
-def commit_version(table: str, version: int, metadata: TableMetadataV2, services: MirrorServices) -> bool:
-    """Put the version after this one, move the hint and tell the catalog; False where there is one already."""
-    if version:
+def commit_version(table: str, mirror: Mirror, metadata: TableMetadataV2, services: MirrorServices) -> bool:
+    """Put the version after the mirror's, move the hint and tell the catalog; False where there is one already."""
+    version = mirror.version
+    if mirror.metadata is not None:
         location = f"{services.root}{metadata_key(table, version)}"
-        metadata = following(metadata, location, next_instant(metadata, services.now()))
+        metadata = following(metadata, mirror.metadata, location, next_instant(metadata, services.now()))
     key = metadata_key(table, version + 1)
     written = services.objects.write(key, to_json(metadata), if_absent=True, content_type="application/json")
     if isinstance(written, Refused):

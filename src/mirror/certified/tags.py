@@ -82,7 +82,7 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
         writing = Writing(table, mirror, mirror.metadata, services, services.unique())
         delete_expired(mirror, table.name, services)
         metadata = _write(writing, proven, claim)
-        if commit_version(table.name, mirror.version, metadata, services):
+        if commit_version(table.name, mirror, metadata, services):
             return Certified(table.name, mirror.version + 1, writing.number, claim)
         least = mirror.version + 1  # it is there, whatever the hint says
     remedy = "Certify it again: starmend mirror certify"

@@ -254,9 +254,12 @@ def _updated(metadata: TableMetadataV2, *updates: TableUpdate) -> TableMetadataV
     return changed.model_copy(update={"last_updated_ms": metadata.last_updated_ms})
 
 
-def following(metadata: TableMetadataV2, location: str, at: int) -> TableMetadataV2:
-    """The metadata as the version after the one at ``location``, which its log names."""
-    entry = {"metadata-file": location, "timestamp-ms": min(metadata.last_updated_ms, at)}
+def following(metadata: TableMetadataV2, before: TableMetadataV2, location: str, at: int) -> TableMetadataV2:
+    """The metadata as the version after ``before``, the one at ``location``, which its log names by its own time.
+
+    By the log engines tell which snapshot a version had.
+    """
+    entry = {"metadata-file": location, "timestamp-ms": before.last_updated_ms}
     log = [*(known.model_dump() for known in metadata.metadata_log), entry][-METADATA_KEPT:]
     return TableMetadataV2.model_validate(metadata.model_dump() | {"metadata-log": log, "last-updated-ms": at})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.expressions import And, EqualTo, GreaterThanOrEqual
+from pyiceberg.table import StaticTable
 from tests.support.contracts import changed
 from tests.support.lake import MemoryLake, quote, shipped_contracts
 from tests.support.mirrored import MirroredLake, Shop, in_order, rows_of
@@ -128,6 +129,23 @@ def test_a_day_of_snapshots_leaves_bounded_metadata_and_no_object_that_nothing_n
     assert len(mirror.metadata.snapshots) <= 9 + 2  # of six hours, one every forty minutes
     for snapshot in mirror.metadata.snapshots:
         shop.opened(SALES).scan(snapshot_id=snapshot.snapshot_id).to_arrow()
+
+
+def test_the_log_names_each_version_by_its_own_time_also_where_the_clock_stands_or_goes_back(shop: Shop) -> None:
+    for turn in range(6):
+        shop.sell(1, created=f"2026-11-{turn + 1:02d}T00:00:00")
+        shop.now -= timedelta(minutes=2 * (turn % 2))  # as long as nothing is mirrored, and back
+        mirror_table(shop.table(SALES), shop.services)
+    log = shop.opened(SALES).metadata.metadata_log
+    assert len(log) == 5
+    for entry in log:
+        version = StaticTable.from_metadata(entry.metadata_file).metadata
+        assert entry.timestamp_ms == version.last_updated_ms
+        assert version.last_updated_ms >= max(each.timestamp_ms for each in version.snapshots)
+    times = [entry.timestamp_ms for entry in log]
+    assert times == sorted(set(times))
+    seen = [snapshot.timestamp_ms for snapshot in shop.opened(SALES).metadata.snapshots]
+    assert seen == sorted(set(seen))
 
 
 def test_a_table_without_a_row_is_an_empty_table(shop: Shop) -> None:
