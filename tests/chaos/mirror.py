@@ -21,6 +21,7 @@ from tests.chaos.writers import environment
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.contracts import changed
 from tests.support.engines import ENGINES, Engines, engines, text_rows
+from tests.support.iceberg_java import java_reader
 from tests.support.mirror_walk import walked
 from tests.support.mirrored import FolderObjects, Shop, rows_of_objects, write_through
 from tests.support.rebuild_histories import with_table
@@ -173,6 +174,21 @@ def mirror_walks(options: Options) -> Result:
         seed = options.seed + number
         faults += [f"seed {seed}: {fault}" for fault in walked(options.scratch / str(seed), seed, steps=STEPS)]
     return Result({"walks": walks, "steps": walks * STEPS}, faults)
+
+
+READ_WALKS, READ_STEPS = 20, 40
+
+
+def mirror_java(options: Options) -> Result:
+    """Such walks, read by Iceberg's own Java library too, which checks what metadata say. ``--runs``: walks."""
+    faults: list[str] = []
+    with java_reader(options.scratch) as reader:
+        for number in range(walks := options.amount(READ_WALKS)):
+            options.progress(f"walk {number + 1} of {walks}")
+            seed = options.seed + number
+            wrong = walked(options.scratch / str(seed), seed, steps=READ_STEPS, reader=reader.rows)
+            faults += [f"seed {seed}: {fault}" for fault in wrong]
+    return Result({"walks": walks, "steps": walks * READ_STEPS}, faults)
 
 
 # ---------------------------------------------------------------- what a snapshot costs
@@ -366,6 +382,7 @@ def mirror_day(options: Options) -> Result:
 RUNS: dict[str, Callable[[Options], Result]] = {
     "mirror_engines": mirror_engines,
     "mirror_walks": mirror_walks,
+    "mirror_java": mirror_java,
     "mirror_snapshots": mirror_snapshots,
     "mirror_day": mirror_day,
 }

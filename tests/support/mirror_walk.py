@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.contracts import changed
+from tests.support.engines import text_rows
 from tests.support.mirrored import Shop, rows_of
 from tests.support.rebuild_histories import with_table
 
@@ -29,15 +30,16 @@ EFFECTS = ("write", "delete", "move")
 FACT = "warehouse/fact_sale"
 LEVELS = ("month(created_at)", "day(created_at)", ["bucket(sale_id, 2)", "year(created_at)"])
 Rows = list[tuple[Any, ...]]
+Reader = Callable[[str, int], list[list[str]]]  # of a metadata's place and a snapshot, as ``text_rows``
 
 
 class Killed(BaseException):
     """The process is gone."""
 
 
-def walked(folder: Path, seed: int, *, steps: int) -> list[str]:
-    """What is wrong after any of the steps of the walk with this seed."""
-    walk = _Walk(folder, seed)
+def walked(folder: Path, seed: int, *, steps: int, reader: Reader | None = None) -> list[str]:
+    """What is wrong after any of the steps of the walk with this seed, to another reader too, if there is one."""
+    walk = _Walk(folder, seed, reader)
     faults: list[str] = []
     for step in range(steps):
         name = walk.step()
@@ -46,8 +48,8 @@ def walked(folder: Path, seed: int, *, steps: int) -> list[str]:
 
 
 class _Walk:
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._draw = random.Random(seed)
+    def __init__(self, folder: Path, seed: int, reader: Reader | None) -> None:
+        self._reader, self._draw = reader, random.Random(seed)
         self._contract, self._generation = changed(f"{FACT}/partition_by", self._draw.choice(LEVELS)), ""
         self._shop = Shop(folder, self._contract, seed=str(seed))
         self._made: dict[int, Rows] = {}
@@ -121,7 +123,9 @@ class _Walk:
         self._tagged = twin.snapshot
 
     def _wait(self) -> None:
-        self._shop.now += timedelta(hours=self._draw.choice([1, 5, 7, 30, 24 * 8]))
+        """Or another machine has another clock: it goes back, further than a run is away from the last."""
+        hours = self._draw.choice([1, 5, 7, 30, 24 * 8, -1 / 30, -2])
+        self._shop.now += timedelta(hours=hours)
 
     def _change(self) -> None:
         """The contract: a column more or less, a wider type, another name, other partitions."""
@@ -184,6 +188,12 @@ class _Walk:
         for number in {newest, *self._draw.sample(live, min(2, len(live)))} - {None}:
             if number in self._made and not self._is_same(opened.scan(snapshot_id=number).to_arrow(), number):
                 yield f"snapshot {number} of {len(live)} is not what it was"
+            if number in self._made and self._reader is not None:
+                wanted = text_rows(self._made[number])
+                read = self._reader(opened.metadata_location, number)
+                width = len(wanted[0]) if wanted else 0
+                if sorted(row[:width] for row in read) != wanted:
+                    yield f"snapshot {number} of {len(live)} is not what it was to the other reader"
         tag = metadata.refs.get(TAG)
         if tag is not None and self._tagged is not None and tag.snapshot_id != self._tagged:
             yield "the tag names another snapshot"
