@@ -43,6 +43,9 @@ def _groups_are_points(feed: Feed, fact: Table, table: Table, path: str, problem
         return
     if table.partition_by != fact.partition_by:
         problems.add(f"{path}.partition_by", f"is not that of {fact.name}", "Leave it out: it is made part by part")
+    if others := [part.column for part in fact.partition_by if part.column not in (entity, time)]:
+        problem = f"a group lies in several partitions of {fact.name}, which is placed by {', '.join(others)}"
+        problems.add(f"{path}.from", problem, f"Partition {fact.name} by {entity} and {time} alone")
     finest = max(
         (TIME_UNITS.index(part.transform) for part in fact.partition_by if part.transform in TIME_UNITS), default=0
     )

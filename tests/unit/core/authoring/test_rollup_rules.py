@@ -43,6 +43,21 @@ def test_a_group_lies_in_one_partition(tmp_path: Path) -> None:
     assert "partition_by: is not that of fact_weather" in problem
 
 
+@pytest.mark.parametrize("part", ["provenance", "bucket(humidity, 4)", "year(fetched_at)"])
+def test_a_fact_that_is_placed_by_more_than_entity_and_time_has_no_rollup(tmp_path: Path, part: str) -> None:
+    contract = changed("warehouse/rollup", ROLLUP, contract=WEATHER)
+    fact = contract["warehouse"]["fact_weather"]
+    parts = fact["partition_by"]
+    fact["partition_by"] = [*([parts] if isinstance(parts, str) else parts), part]
+    for name in ("provenance", "humidity", "fetched_at"):
+        column = fact["columns"][name]
+        fact["columns"][name] = (column if isinstance(column, dict) else {"type": column}) | {"immutable": True}
+    problems = [str(problem) for problem in problems_of(tmp_path, contract)]
+    column = part.removeprefix("bucket(").removeprefix("year(").partition(",")[0].rstrip(")")
+    (problem,) = (each for each in problems if ".rollup" in each)
+    assert f"a group lies in several partitions of fact_weather, which is placed by {column}" in problem
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
