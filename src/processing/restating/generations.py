@@ -18,7 +18,6 @@ from core.errors import InvalidData
 from core.evolution.generations import NewGeneration
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.keys import surrogate_ids
-from processing.derived.rollups import derive_rollup
 from processing.partitions.commit import read_partition
 from processing.plan import plan_source
 from processing.restating.rebuild import paths_of_pointers, rebuild_table
@@ -68,13 +67,9 @@ def build_generations(
         by = _beside(services, new)
         table = by.contracts.table(new.table)
         refusals: list[str] = []
-        if table.kind == "rollup":
-            for path in list(paths_of_pointers(by, by.contracts.table(table.source))):
-                derive_rollup(by, table, path)
-        else:
-            kept = _current_states(services, new.dataset)
-            for _ in rebuild_table(by, table.name, allow_fewer=True, progress=progress, kept=kept, refusals=refusals):
-                pass
+        kept = _current_states(services, new.dataset)
+        for _ in rebuild_table(by, table.name, allow_fewer=True, progress=progress, kept=kept, refusals=refusals):
+            pass
         yield _compared(services, by, new, tuple(refusals))
 
 

@@ -15,7 +15,7 @@ from core.landing.zone import landing_of
 from core.ports import ObjectInfo
 from core.warehouse.current_state import inputs_of
 from processing.restating.arrivals import places_of, read_arrivals
-from processing.restating.rebuild import paths_of_pointers
+from processing.restating.rebuild import paths_of_pointers, paths_of_rollup
 from processing.services import Services
 
 MOST_PARTITIONS = 16  # of a job, that a function makes within its time
@@ -29,7 +29,7 @@ def plan_rebuild(services: Services, table: Table, *, allow_fewer: bool = False)
     are there that may have rows of it.
     """
     if table.kind == "rollup":
-        paths = list(paths_of_pointers(services, table))
+        paths = paths_of_rollup(services, table)
         parts = [paths[start : start + MOST_PARTITIONS] for start in range(0, len(paths), MOST_PARTITIONS)]
         return [Restate(table.dataset, table.name, tuple(part)) for part in parts]
     if table.kind != "fact":

@@ -20,6 +20,7 @@ from core.warehouse.current_state import inputs_of
 from core.warehouse.pointer import POINTER_NAME, data_prefix, partition_of, pointer_key
 from core.warehouse.pointer import parse_object as parse_object_key
 from processing.derived.dimensions import derive_dimension, derive_static
+from processing.derived.rollups import derive_rollup
 from processing.partitions.batch import dedupe
 from processing.partitions.commit import Committed, SourceRef, restate
 from processing.partitions.layout import Layout
@@ -58,7 +59,8 @@ def rebuild_table(
     ``allow_fewer`` lets a partition end without keys that it has; without it such a partition raises ``InvalidData``,
     which names them, and stays as it is, for ingest objects may be missing, or halt by now. So does one that would get
     older rows. The other partitions are rebuilt first. A partition for whose rows there is no ingest object left is
-    never touched, and named where it is broken. ``progress`` is called with the key of every object that was read.
+    never touched, and named where it is broken. A rollup is computed again from its fact and the certificates.
+    ``progress`` is called with the key of every object that was read.
     ``kept`` are the folders of current states that are taken as they are. ``refusals`` gets the objects that halted or
     of which lines were rejected, each with the reason.
     """
@@ -73,9 +75,15 @@ def rebuild_table(
         paths = None if partition is None else (partition,)
         yield from _rebuild(services, plan, table, paths, allow_fewer, progress, refusals)
         return
-    if table.kind != "dimension":
-        remedy = "Rebuild the fact that it is made of"
-        raise InvalidData("rebuild", name, f"a {table.kind} does not come from ingest objects", remedy)
+    if table.kind == "rollup":
+        paths_there = paths_of_rollup(services, table)
+        if partition is not None and partition not in paths_there:
+            where = partition_of(table.folder, partition)
+            raise InvalidData("rebuild", where, f"{table.source} has no such partition", "Nothing was changed")
+        for path in paths_there if partition is None else (partition,):
+            outcome = derive_rollup(services, table, path)
+            yield Rebuilt(name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
+        return
     for source in dict.fromkeys(inputs_of(table)):
         plan = plan_source(contract, source)
         current = present(plan.current, "rebuild", f"the current state of {source}")
@@ -185,6 +193,12 @@ def paths_of_pointers(services: Services, table: Table) -> Iterator[str]:
     for info in services.records.list(folder):
         if info.key.endswith(f"/{POINTER_NAME}"):
             yield info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
+
+
+def paths_of_rollup(services: Services, table: Table) -> list[str]:
+    """The partitions that a rollup has, or that its fact has: each of these is to have one of the rollup."""
+    fact = services.promises(table.dataset).table(table.source)
+    return sorted({*paths_of_pointers(services, table), *paths_of_pointers(services, fact)})
 
 
 def _paths_of_objects(services: Services, table: Table) -> Iterator[str]:

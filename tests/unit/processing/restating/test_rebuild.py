@@ -15,6 +15,7 @@ from core.contract.model import Check
 from core.contract.types import parse_type
 from core.errors import InvalidData
 from core.warehouse.pointer import pointer_key
+from processing.restating.manifest import plan_rebuild
 from processing.restating.rebuild import rebuild_table
 
 
@@ -258,3 +259,26 @@ def test_an_input_that_was_altered_gives_no_rows_as_it_gives_none_when_it_arrive
     assert lake.receipt(key)["outcome"] == "halted"
     with pytest.raises(InvalidData, match=r"no ingest object has rows of it.*altered"):
         list(rebuild_table(lake.services, "fact_sales_order", "month=2026-11"))
+
+
+def test_a_rollup_is_computed_again_for_each_partition_of_its_fact_be_its_pointer_lost_or_not() -> None:
+    lake = MemoryLake(shipped_contracts())
+    for number, symbol in enumerate(("AAPL", "MSFT")):
+        assert (
+            lake.process(lake.put(f"feeds/quotes/2026/11/20/15/{number}", [quote(symbol, "2026-11-20T15:00:00Z", "2")]))
+            == {}
+        )
+    paths = lake.paths("fact_quote")
+    rebuilt = list(rebuild_table(lake.services, "fact_quote_hourly"))
+    assert [(each.partition, each.rows, each.changed) for each in rebuilt] == [(path, 1, True) for path in paths]
+    rows = lake.rows("fact_quote_hourly")
+    assert len(rows) == 2
+    lake.records.delete([pointer_key(f"fact_quote_hourly/{paths[0]}")])
+    assert [
+        job.partitions for job in plan_rebuild(lake.services, lake.services.contracts.table("fact_quote_hourly"))
+    ] == [tuple(paths)]
+    (again,) = rebuild_table(lake.services, "fact_quote_hourly", paths[0])
+    assert again.partition == paths[0]
+    assert lake.rows("fact_quote_hourly") == rows
+    with pytest.raises(InvalidData, match="fact_quote has no such partition"):
+        list(rebuild_table(lake.services, "fact_quote_hourly", "symbol=NONE/month=2026-11"))
