@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.contract.model import Contract, Contracts, SourceTable, Table
-from core.warehouse.current_state import ENTITIES, current_table, inputs_of
+from core.warehouse.current_state import ENTITIES, current_table, inputs_of, is_written_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ def plan_beside(contract: Contract, name: str, *, now: int) -> BesidePlan | None
         plan = plan_source(beside.contract, name)
     except KeyError:  # the other contract knows no such source table
         return None
-    folders = _folders(plan) - _folders(plan_source(contract, name))
+    unkept = {table.folder for table in plan.dimensions if not is_written_beside(contract, table)}
+    folders = _folders(plan) - _folders(plan_source(contract, name)) - unkept
     return BesidePlan(plan, beside.contracts, frozenset(folders)) if folders else None
 
 

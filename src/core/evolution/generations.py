@@ -29,7 +29,7 @@ from core.evolution.compare_sources import compare_sources
 from core.evolution.compare_tables import compare_tables
 from core.evolution.deployments import ContractForm, Recorded
 from core.time import epoch, iso
-from core.warehouse.current_state import current_table, inputs_of
+from core.warehouse.current_state import current_table, inputs_of, is_written_beside
 from core.warehouse.vacuum import GRACE, SHORTEST_GRACE
 
 History = Callable[[str], Sequence[Recorded]]  # the deployments of a dataset, in order
@@ -166,7 +166,7 @@ def _in_generations(before: Contract, wanted: Contract, now: int, history: Histo
             (
                 each
                 for each, others in zip(known, strangers, strict=True)
-                if table.name not in others and _has(each, table)
+                if table.name not in others and _has(each, table) and _is_its_own(each, before, table.name)
             ),
             None,
         )
@@ -186,10 +186,12 @@ def _source_in_generation(
     known: Collection[Contract], wanted: Contract, source: SourceTable, past: _Past
 ) -> SourceTable:
     """The source table with the generation of its current state."""
-    was = _source_of(next(iter(known)), source.name)
+    deployed = next(iter(known))
+    was = _source_of(deployed, source.name)
     for contract in known:
         there = _source_of(contract, source.name)
-        if there is not None and source.name not in _states_affected(contract, wanted):
+        is_its_own = contract is deployed or there is None or was is None or there.generation != was.generation
+        if there is not None and is_its_own and source.name not in _states_affected(contract, wanted):
             return replace(source, generation=there.generation)
     if was is None:
         return replace(source, generation=past.state_of(source))
@@ -271,16 +273,41 @@ def _to_build(
     """
     whole = {folder for contract in deployed for folder in folders_of(contract)}
     if before.beside is not None and before.beside.is_live(now):
-        written = folders_of(before.beside.contract)
-        whole |= written if before.beside.until else _readers_saw(written - whole, history(before.dataset), now)
+        written = _made_alike(before, wanted)
+        whole |= written if before.beside.until else _readers_saw(written - whole, wanted, history(before.dataset), now)
     for table in wanted.tables:
         old = _named(before.tables, table.name)
         if table.folder not in whole and (old is not None or _has_rows(before, wanted, table)):
             yield NewGeneration(wanted.dataset, table.name, table.folder, old.folder if old else "")
 
 
-def _readers_saw(folders: Collection[str], history: Sequence[Recorded], now: int) -> set[str]:
-    """Those of the folders that readers saw once and that have been written without a break since.
+def _made_alike(served: Contract, wanted: Contract) -> set[str]:
+    """The folders into which all that came was put by the contract beside, as the wanted one would have put it.
+
+    Lines that the contract beside rejected are in none: a column has another name since, or a check was loosened. So
+    the rows of a table are taken as they are only where it and its source are what they were, and are made otherwise.
+    """
+    if served.beside is None:
+        return set()
+    before, after = as_written(served.beside.contract), as_written(wanted)
+    names = {change.place.split(".")[1] for change in compare_tables(before, after)}
+    sources: set[str] = set()
+    for change in compare_sources(before, after):
+        _, part, *rest = change.place.split(".")
+        everything = {each.name for each in before.source.tables} if before.source else set()
+        sources |= {rest[0]} if part == "tables" and rest else everything
+    facts = {table.name for table in before.tables if table.kind == "fact" and table.source in sources}
+    return {
+        table.folder
+        for table in served.beside.contract.tables
+        if not {table.name, table.source} & (names | facts)
+        and not {*inputs_of(table)} & sources
+        and is_written_beside(served, table)
+    }
+
+
+def _readers_saw(folders: Collection[str], wanted: Contract, history: Sequence[Recorded], now: int) -> set[str]:
+    """Those of the folders that readers saw once and that have been written without a break since, all by rules alike.
 
     One step of a deployment may begin with a generation that was kept for its grace period and others that are new; the
     contract beside says of both alike that they are written.
@@ -289,8 +316,7 @@ def _readers_saw(folders: Collection[str], history: Sequence[Recorded], now: int
     sought, until = set(folders), now
     for recorded in reversed(history):
         contract = recorded.form.contract
-        beside = contract.beside.contract if contract.beside and contract.beside.is_live(until) else None
-        written = folders_of(beside) if beside else set()
+        written = _made_alike(contract, wanted) if contract.beside and contract.beside.is_live(until) else set()
         served = folders_of(contract) | (written if contract.beside and contract.beside.until else set())
         seen |= sought & served
         sought = sought & written - served
@@ -352,6 +378,12 @@ def _named(tables: tuple[Table, ...], name: str) -> Table | None:
 
 def _has(contract: Contract, table: Table) -> bool:
     return _named(contract.tables, table.name) is not None
+
+
+def _is_its_own(contract: Contract, deployed: Contract, name: str) -> bool:
+    """Whether a table's rows are as the contract says: in a folder that both have they are as the deployed one does."""
+    table = _named(contract.tables, name)
+    return contract is deployed or (table is not None and table.folder not in folders_of(deployed))
 
 
 def _grace(now: int) -> str:

@@ -41,3 +41,22 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
         generation=source.generation,
     )
     return replace(table, basis=basis_of(table, contract.source))
+
+
+def is_written_beside(contract: Contract, table: Table) -> bool:
+    """Whether a table of the contract beside can be kept: not a dimension whose current state is kept otherwise.
+
+    A current state in a folder that both contracts have is kept as ``contract`` says. Once that gives a column of it
+    another type or another name, the contract that was before cannot read it any more.
+    """
+    beside = contract.beside
+    if beside is None or not beside.until or contract.source is None:
+        return beside is not None
+    kept = {source.name: current_table(contract, source) for source in contract.source.tables}
+    for name in dict.fromkeys(inputs_of(table)):
+        read = current_table(beside.contract, beside.contract.source_table(name))
+        if name in kept and kept[name].folder == read.folder:
+            columns = {(column.name, column.type) for column in kept[name].columns}
+            if not columns >= {(column.name, column.type) for column in read.columns}:
+                return False
+    return True

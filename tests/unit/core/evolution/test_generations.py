@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.lake import shipped_contracts
 
 from core.contract.codec import from_data, to_data
-from core.contract.model import Contract, Contracts, Database, Table
+from core.contract.model import Contract, Contracts, Database, SourceTable, Table
 from core.contract.types import parse_type
 from core.evolution.deployments import ContractForm, Deployment, Recorded
 from core.evolution.generations import Transition, plan_transition, retired_folders
@@ -176,6 +177,79 @@ def test_a_first_step_that_takes_up_what_was_kept_is_the_same_when_it_is_given_a
         assert (again.first, again.building) == (transition.first, transition.building)
     lost = plan_transition(transition.first, wanted, now=NOW + HOURS + 60)
     assert {new.table for new in lost.building} == {"fact_quote", "fact_quote_hourly"}, "what nobody knows is built"
+
+
+@pytest.mark.parametrize("name", ["fact_quote", "fact_quote_hourly"])
+def test_going_back_with_another_change_builds_what_the_contract_of_before_did_not_take(name: str) -> None:
+    """Lines that it rejected are in none of its generations: nobody read them, and so nobody heard of it."""
+    before = shipped_contracts()
+    day = stepped(before, by_day(before))
+    wanted = with_table(before, name, loosened)
+    transition = plan_transition(day, wanted, now=NOW + HOURS)
+    both = {"fact_quote", "fact_quote_hourly"}
+    assert {new.table for new in transition.building} == (both if name == "fact_quote" else {name})
+    assert {new.folder for new in transition.building} <= both, "made again in the place of what is there"
+    steps = (before, plan_transition(before, by_day(before), now=NOW).first, day, transition.first)
+    history = [
+        Recorded(Deployment("quotes", number, NOW + number, "", ""), ContractForm.of(each, "quotes"))
+        for number, each in enumerate(steps)
+    ]
+    again = plan_transition(transition.first, wanted, now=NOW + HOURS + 60, history=lambda _dataset: history)
+    assert (again.first, again.building) == (transition.first, transition.building)
+
+
+def loosened(table: Table) -> Table:
+    """Any line is taken, whatever the last column of it says."""
+    return replace(table, columns=(*table.columns[:-1], replace(table.columns[-1], one_of=("any",))))
+
+
+def test_going_back_with_a_column_of_the_source_renamed_builds_what_is_made_of_it() -> None:
+    before = shipped_contracts()
+    last = stepped(before, rekeyed(before))
+    wanted = changed(
+        before, "sales", lambda contract: with_field(contract, "sales_order", "units_sold", was=("units",))
+    )
+    transition = plan_transition(last, wanted, now=NOW + HOURS)
+    assert [(new.table, new.folder) for new in transition.building] == [("fact_sales_order", "fact_sales_order")]
+    wanted = changed(before, "sales", lambda contract: with_field(contract, "payment", "paid", was=("is_paid",)))
+    assert plan_transition(last, wanted, now=NOW + HOURS).building == (), "another table's"
+
+
+def with_field(contract: Contract, source: str, field: str, /, **changes: Any) -> Contract:
+    """The contract with a field of a source table changed."""
+    database = contract.source
+    assert isinstance(database, Database)
+
+    def of(table: SourceTable) -> SourceTable:
+        fields = (replace(each, **changes) if each.name == field else each for each in table.fields)
+        return replace(table, fields=tuple(fields))
+
+    tables = (of(table) if table.name == source else table for table in database.tables)
+    return replace(contract, source=replace(database, tables=tuple(tables)))
+
+
+def test_going_back_never_takes_up_rows_that_were_widened_since_in_a_folder_that_both_had() -> None:
+    before = shipped_contracts()
+    wider = {"type": parse_type("bigint")}
+
+    def widened(contract: Contract) -> Contract:
+        contract = with_field(contract, "department", "department_id", **wider)
+        contract = with_field(contract, "payment", "currency_id", **wider)
+        return replace(contract, tables=tuple(map(wide, contract.tables)))
+
+    def wide(table: Table) -> Table:
+        columns = (replace(each, **wider) if each.name == "currency_id" else each for each in table.columns)
+        return replace(table, columns=tuple(columns)) if table.name == "fact_payment" else table
+
+    rekeyed_first = stepped(before, rekeyed(before))
+    last = stepped(rekeyed_first, changed(rekeyed(before), "sales", widened), NOW + 60)
+    back = plan_transition(last, before, now=NOW + HOURS)
+    (payments,) = (new for new in back.building if new.table == "fact_payment")
+    assert payments.folder != payments.beside == "fact_payment"
+    beside = back.first.dataset("sales").beside
+    assert beside is not None
+    assert beside.contract.source_table("department").generation, "its state has wider rows too"
+    assert "fact_sales_order" not in {new.table for new in back.building}, "kept in a folder of its own"
 
 
 def test_a_generation_stays_a_table_s_through_other_changes() -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.lake import MemoryLake, quote, shipped_contracts
-from tests.unit.core.evolution.test_generations import with_table, without
+from tests.support.lake import MemoryLake, department, quote, shipped_contracts, staff
+from tests.unit.core.evolution.test_generations import changed, with_field, with_table, without
 
-from core.contract.model import Partition, Table
+from core.contract.model import Contracts, Partition, Table
+from core.contract.types import parse_type
 from core.evolution.generations import plan_transition
 from core.rendering.catalog import catalog_tables
 from processing.derived.rollups import derive_rollup
@@ -90,3 +91,36 @@ def test_a_new_table_is_whole_before_anybody_can_ask_for_it(name: str) -> None:
     lake.deployed(transition.last(0))
     assert lake.rows(name) == always.rows(name)
     assert len(lake.rows(name)) == (1 if is_rollup else 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [("department_id", {"type": parse_type("bigint")}), ("manager", {"name": "head", "was": ("manager",)})],
+)
+def test_a_state_that_both_generations_are_made_of_goes_on_when_its_columns_change_in_the_grace_period(
+    field: str, change: dict[str, Any]
+) -> None:
+    """The dimension of before cannot be computed of it any more: it is not kept, and no object fails for it."""
+
+    def narrower(contracts: Contracts) -> Contracts:
+        return with_table(contracts, "dim_staff", lambda table: replace(table, key=("staff_id", "email_address")))
+
+    before, lake = shipped_contracts(), MemoryLake(shipped_contracts())
+    keys = [lake.put_table("sales", "department", 1, [department(1, "Sales")])]
+    assert lake.process(*keys, lake.put_table("sales", "staff", 1, [staff(1, 1)])) == {}
+    now = int(lake.services.now().timestamp())
+    transition = plan_transition(before, narrower(before), now=now)
+    lake.deployed(transition.first)
+    assert [built.table for built in build_generations(lake.services, transition.building)] == ["dim_staff"]
+    lake.deployed(transition.last(now))
+
+    wanted = changed(narrower(before), "sales", lambda contract: with_field(contract, "department", field, **change))
+    lake.deployed(plan_transition(lake.services.contracts, wanted, now=now + 60).first)
+    line = department(2, "Purchase")
+    line = {change.get("name", name) if name == field else name: value for name, value in line.items()}
+    assert lake.process(lake.put_table("sales", "department", 2, [line])) == {}
+    assert lake.process(lake.put_table("sales", "staff", 2, [staff(2, 2)])) == {}
+    names = {row["staff_id"]: row["department_name"] for row in lake.rows("dim_staff")}
+    assert names == {1: "Sales", 2: "Purchase"}
+    back = plan_transition(lake.services.contracts, before, now=now + 120)
+    assert "dim_staff" in {new.table for new in back.building}, "what was not kept is no generation to go back to"
