@@ -23,21 +23,21 @@ from tests.support.generated_contracts import changed, good_contract
 from tests.support.lake import NOW, MemoryLake, landing
 from tests.support.renamed_columns import lines_by, rename_source_column, without_former_names
 
-from auditor.warehouse.outdated import made_tables
+from auditor.repairs.plan import RESTATED_AFTER
+from auditor.services import Limits
+from auditor.services import Services as AuditServices
+from auditor.warehouse.outdated import choose_outdated, find_outdated
+from core.audit.repair_jobs import RepairJob, Restate, find_outcome, write_job
 from core.contract.model import Contracts, Feed, Table
-from core.errors import StarmendError
+from core.errors import PipelineBug, StarmendError, present
 from core.evolution.changes import gravest
 from core.evolution.compare import compare_contracts
 from core.evolution.deployments import ROOT as HISTORY
 from core.evolution.deployments import Recorded, read_history, record_deployments
 from core.evolution.generations import Transition, plan_transition
 from core.landing.former_names import names_now
-from core.warehouse.current_state import inputs_of
-from core.warehouse.pointer import partition_of
-from core.warehouse.row_layout import why_outdated
-from processing.partitions.state import Current, read_state
 from processing.restating.generations import build_generations
-from processing.restating.rebuild import paths_of_pointers, rebuild_partitions, rebuild_table
+from processing.restating.job import restate_job
 
 RENAMES = 0.6  # share of the contracts in which a source's column gets another name, where they are wanted
 LONGEST = 5  # contracts of a sequence
@@ -114,7 +114,7 @@ class _Lake:
 
     def __init__(self, contracts: Contracts) -> None:
         self.now = NOW
-        self.lake = MemoryLake(contracts, now=self._clock)
+        self.lake = MemoryLake(contracts, now=self._clock, made=_made)
         self.contracts = contracts
         self.keys: list[str] = []
         self._record()
@@ -182,25 +182,20 @@ class _Lake:
             raise next(iter(errors.values()))
 
     def restate(self) -> None:
-        """What the audits do after a deployment: the partitions that they find outdated are made again."""
+        """What the audits do after a deployment: partitions that they find outdated are made again by their jobs."""
+        auditor = _auditor(self.lake)
         for contract in self.contracts:
-            for table in made_tables(contract):
-                outdated = [path for path in self.paths_of(table) if self._is_outdated(table, path)]
-                if outdated and table.kind == "fact":
-                    list(rebuild_partitions(self.lake.services, table.name, outdated))
-                elif outdated:
-                    dimensions = [each for each in contract.tables if table is each or table.source in inputs_of(each)]
-                    for dimension in dimensions:
-                        list(rebuild_table(self.lake.services, dimension.name))
-
-    def paths_of(self, table: Table) -> list[str]:
-        """The partitions of a table or of a current state."""
-        return list(paths_of_pointers(self.lake.services, table))
-
-    def _is_outdated(self, table: Table, path: str) -> bool:
-        state = read_state(self.lake.partitions, partition_of(table.folder, path))
-        assert isinstance(state, Current)
-        return bool(why_outdated(state.footer.layout, state.object.schema, table))
+            outdated: dict[str, list[str]] = {}
+            for finding in find_outdated(auditor, contract, choose_outdated(auditor, contract)):
+                outdated.setdefault(finding.table, []).append(finding.partition)
+            order = sorted(outdated, key=lambda name: RESTATED_AFTER[self.contracts.table(name).kind])
+            for number, name in enumerate(order):
+                repair = Restate(contract.dataset, name, tuple(dict.fromkeys(outdated[name])))
+                job = RepairJob(contract.dataset, f"{self.now:%Y-%m-%dT%H-%M-%SZ}", repair)
+                key = write_job(self.lake.records, job, attempt=0, number=number)
+                if restate_job(self.lake.services, key)["failed"]:
+                    outcome = present(find_outcome(self.lake.records, key), "restate", key)
+                    raise PipelineBug("restate", name, outcome.reason, "Report it")
 
     def difference(self, *, restated: bool = True) -> str | None:
         """What differs from an empty lake; None where nothing is compared, for the contract rejects lines it has."""
@@ -227,7 +222,7 @@ class _Lake:
         """
         if self._empty is None or self._empty[0] is not self.contracts:
             plain = without_former_names(self.contracts)
-            lake = MemoryLake(plain, now=self._clock)
+            lake = MemoryLake(plain, now=self._clock, made=_made)
             lake.deployed(plan_transition(None, plain, now=0).first)
             for info in self.lake.records.list(HISTORY):
                 if stored := self.lake.records.read(info.key):
@@ -254,6 +249,26 @@ class _Lake:
             return None
         self._empty = self.contracts, lake, len(self.keys)
         return lake
+
+
+def _made() -> datetime:
+    """When ingest objects are made: before any point of theirs is late, which goes by the feed of that time."""
+    return NOW.replace(hour=0)
+
+
+def _auditor(lake: MemoryLake) -> AuditServices:
+    services = lake.services
+    return AuditServices(
+        contracts=services.contracts,
+        ingest=services.ingest,
+        records=lake.records,
+        partitions=services.partitions,
+        metrics=services.metrics,
+        log=services.log,
+        now=services.now,
+        code_version=services.code_version,
+        limits=Limits(workers=services.workers),
+    )
 
 
 def _told(contracts: Contracts) -> Sequence[Table]:

@@ -46,10 +46,19 @@ def shipped_contracts() -> Contracts:
 
 
 class MemoryLake:
-    """Ingest objects, warehouse and parameters in memory; ``services`` is what processing works with."""
+    """Ingest objects, warehouse and parameters in memory; ``services`` is what processing works with.
 
-    def __init__(self, contracts: Contracts, *, now: Callable[[], datetime] = lambda: NOW) -> None:
-        self.ingest = MemoryObjects()
+    ``made`` is when ingest objects are made; without it each is a second later than the one before.
+    """
+
+    def __init__(
+        self,
+        contracts: Contracts,
+        *,
+        now: Callable[[], datetime] = lambda: NOW,
+        made: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.ingest = MemoryObjects(clock=made)
         self.partitions = MemoryPartitions()
         self.records = MemoryWarehouse(self.partitions)
         self.parameters = MemoryParameters()
