@@ -120,12 +120,16 @@ def test_a_table_is_partitioned_anew_while_all_go_on_and_taken_back_and_removed(
     audited(feed)
     assert is_as_an_empty_lake_would_be(feed)
 
-    back = transition(feed, before)
-    assert back.building == (), "both were written, so going back is one step"
-    feed.deployed(back.first)
-    assert is_as_an_empty_lake_would_be(feed)
-    assert feed.verified() == []
-    feed.deployed(transition(feed, wanted).first)
+    groups = feed.rows("fact_quote_hourly")
+    for contracts in (before, wanted):
+        steps = transition(feed, contracts)
+        assert {each.table for each in steps.building} == {"fact_quote_hourly"}, "the facts of both were written"
+        feed.deployed(steps.first)
+        built(feed, steps)
+        feed.deployed(steps.last(int(feed.now.timestamp())))
+        assert is_as_an_empty_lake_would_be(feed)
+        assert feed.rows("fact_quote_hourly") == groups, "those of the kept generation were of before"
+        assert feed.verified() == []
     trades_on(feed, 60)
     feed.pass_time(minutes=5)
     audited(feed)

@@ -7,7 +7,8 @@ folder of its own beside the old one. The deployment then has two steps:
    the old generations and the new ones. Readers, audits and certificates know of the old ones only. Now the new ones
    are built from the ingest objects that were there before, and compared.
 2. The two contracts change places: the catalog tables name the new folders. The old ones are written for a grace period
-   more, so that going back is the same step in the other direction, with nothing to build.
+   more, so that going back is the same step in the other direction, with nothing to build but the rollups: audits make
+   those, of what readers see.
 
 A generation is named by a hash of what it was made from and of what it is, so that no name comes twice and a step that
 is tried again comes to the same.
@@ -78,9 +79,9 @@ def plan_transition(
     """The steps from what is deployed (None: nothing) to the wanted contracts, at ``now`` (epoch seconds).
 
     Where nothing but what is deployed is wanted, ``first`` is that, byte by byte. A generation that is beside already
-    is taken as it is: one that readers saw is whole, so that going back to it builds nothing. ``history`` is asked for
-    a dataset's deployments where the wanted contract has a table that the deployed one has not, and where its first
-    step was taken already.
+    is taken as it is: one that readers saw is whole, but for its rollups, so that going back builds no more than those.
+    ``history`` is asked for a dataset's deployments where the wanted contract has a table that the deployed one has
+    not, and where its first step was taken already.
     """
     if deployed is None:
         return Transition(wanted, wanted)
@@ -286,6 +287,7 @@ def _made_alike(served: Contract, wanted: Contract) -> set[str]:
 
     Lines that the contract beside rejected are in none: a column has another name since, or a check was loosened. So
     the rows of a table are taken as they are only where it and its source are what they were, and are made otherwise.
+    Nobody brought the rollups there up to date.
     """
     if served.beside is None:
         return set()
@@ -300,7 +302,8 @@ def _made_alike(served: Contract, wanted: Contract) -> set[str]:
     return {
         table.folder
         for table in served.beside.contract.tables
-        if not {table.name, table.source} & (names | facts)
+        if table.kind != "rollup"
+        and table.name not in names | facts
         and not {*inputs_of(table)} & sources
         and is_written_beside(served, table)
     }

@@ -134,15 +134,26 @@ def test_deploying_the_same_again_changes_nothing_at_any_step_or_time() -> None:
         )
 
 
-def test_going_back_within_the_grace_period_is_one_step_that_builds_nothing() -> None:
+def test_going_back_within_the_grace_period_builds_the_rollups_alone() -> None:
+    """Audits make those of what readers see, and nobody those that are kept."""
     before = shipped_contracts()
     last = stepped(before, by_day(before))
     back = plan_transition(last, before, now=NOW + HOURS)
-    assert back.building == ()
-    assert folders(back.first) == folders(before)
-    beside = back.first.dataset("quotes").beside
+    assert {new.table for new in back.building} == {"fact_quote_hourly"}
+    after = back.last(NOW + HOURS)
+    assert folders(after) == folders(before)
+    beside = after.dataset("quotes").beside
     assert beside is not None
     assert {table.folder for table in beside.contract.tables} == folders(last)
+
+
+def test_going_back_within_the_grace_period_is_one_step_where_there_is_no_rollup() -> None:
+    before = shipped_contracts()
+    last = stepped(before, rekeyed(before))
+    assert folders(last, "sales") != folders(before, "sales")
+    back = plan_transition(last, before, now=NOW + HOURS)
+    assert back.building == ()
+    assert folders(back.first, "sales") == folders(before, "sales")
 
 
 def test_going_back_later_builds_a_generation_of_another_name() -> None:
