@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from core.audit.repair_jobs import Inputs
 from core.contract.model import Table
-from core.errors import InvalidData, present
+from core.errors import InvalidData, LostCommit, present
 from core.warehouse.current_state import inputs_of
 from core.warehouse.pointer import POINTER_NAME, data_prefix, partition_of, pointer_key
 from core.warehouse.pointer import parse_object as parse_object_key
@@ -80,9 +80,7 @@ def rebuild_table(
         if partition is not None and partition not in paths_there:
             where = partition_of(table.folder, partition)
             raise InvalidData("rebuild", where, f"{table.source} has no such partition", "Nothing was changed")
-        for path in paths_there if partition is None else (partition,):
-            outcome = derive_rollup(services, table, path)
-            yield Rebuilt(name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
+        yield from _derive(services, table, paths_there if partition is None else [partition])
         return
     for source in dict.fromkeys(inputs_of(table)):
         plan = plan_source(contract, source)
@@ -137,13 +135,31 @@ def _rebuild(
             yield rebuilt
         if paths is None:
             refused += _broken_besides(services, table, history)
-        if len(refused) == 1:
-            raise refused[0]
-        if refused:
-            problem = "; ".join(f"{error.place}: {error.problem}" for error in refused)
-            raise InvalidData(
-                "rebuild", table.name, f"{len(refused)} partitions stay as they are: {problem}", refused[0].remedy
-            )
+        _raise_refused(table, refused)
+
+
+def _derive(services: Services, rollup: Table, paths: Sequence[str]) -> Iterator[Rebuilt]:
+    """Compute partitions of a rollup again; one that cannot be stays as it is, and is named after the others."""
+    refused: list[InvalidData | LostCommit] = []
+    for path in paths:
+        try:
+            outcome = derive_rollup(services, rollup, path)
+        except (InvalidData, LostCommit) as error:
+            refused.append(error)
+            continue
+        yield Rebuilt(rollup.name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
+    _raise_refused(rollup, refused)
+
+
+def _raise_refused(table: Table, refused: Sequence[InvalidData | LostCommit]) -> None:
+    """Raise what partitions were refused for, in one error; nothing where there are none."""
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        problem = "; ".join(f"{error.place}: {error.problem}" for error in refused)
+        raise InvalidData(
+            "rebuild", table.name, f"{len(refused)} partitions stay as they are: {problem}", refused[0].remedy
+        )
 
 
 def restate_from(

@@ -13,8 +13,8 @@ from tests.support.rebuild_histories import differences, double_faults, halting,
 
 from core.contract.model import Check
 from core.contract.types import parse_type
-from core.errors import InvalidData
-from core.warehouse.pointer import pointer_key
+from core.errors import InvalidData, LostCommit
+from core.warehouse.pointer import data_prefix, pointer_key
 from processing.restating.manifest import plan_rebuild
 from processing.restating.rebuild import rebuild_table
 
@@ -282,3 +282,9 @@ def test_a_rollup_is_computed_again_for_each_partition_of_its_fact_be_its_pointe
     assert lake.rows("fact_quote_hourly") == rows
     with pytest.raises(InvalidData, match="fact_quote has no such partition"):
         list(rebuild_table(lake.services, "fact_quote_hourly", "symbol=NONE/month=2026-11"))
+    broken, whole = paths
+    lake.records.delete([info.key for info in lake.records.list(data_prefix(f"fact_quote/{broken}"))])
+    rebuilding, derived = rebuild_table(lake.services, "fact_quote_hourly"), []
+    with pytest.raises(LostCommit, match=broken):
+        derived += rebuilding
+    assert [each.partition for each in derived] == [whole], "a fact that is lost stops no neighbour"
