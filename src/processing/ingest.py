@@ -11,7 +11,8 @@ from typing import BinaryIO, Literal
 import pyarrow as pa
 
 from core.contract.model import Contract, Contracts, Table
-from core.errors import PipelineBug, StarmendError, TransientFailure
+from core.errors import InvalidData, PipelineBug, StarmendError, TransientFailure
+from core.evolution.promised import Settling
 from core.landing.ingest_objects import content_promise
 from core.landing.zone import Landing
 from core.ports import ObjectStat
@@ -134,13 +135,22 @@ def _parsed(
     return parse_object(
         stream,
         plan,
-        Origin(plan.contract, contracts, ingest.source.modified),
+        Origin(plan.contract, contracts, ingest.source.modified, _settlings(services, plan.contract.dataset)),
         place=ingest.landing.key,
         now=services.now(),
         timer=services.timer,
         threads=services.threads,
         promise=content_promise(ingest.source.metadata),
     )
+
+
+def _settlings(services: Services, dataset: str) -> tuple[Settling, ...]:
+    """The time that points could take, at each time; empty where the history is altered, which audits tell."""
+    try:
+        return services.settlings(dataset)
+    except InvalidData as error:
+        services.log.error("points are judged by the deployed contract alone", dataset=dataset, reason=str(error))
+        return ()
 
 
 def _parse_beside(services: Services, ingest: Ingest, stream: BinaryIO, beside: BesidePlan) -> None:

@@ -28,6 +28,7 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.errors import PipelineBug
+from core.evolution.promised import Settling
 from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type
 from core.warehouse.keys import surrogate_ids
 from core.warehouse.order import as_array, one_zero
@@ -50,11 +51,15 @@ class Shaped:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The origin of source rows. ``modified`` is when their ingest object was made (aware); None: there is none."""
+    """The origin of source rows. ``modified`` is when their ingest object was made (aware); None: there is none.
+
+    ``settlings`` are what a feed promised of its points' times before; empty: what its contract says held always.
+    """
 
     contract: Contract
     contracts: Contracts
     modified: datetime | None = None
+    settlings: tuple[Settling, ...] = ()
 
     @property
     def timezone(self) -> str:
@@ -113,18 +118,28 @@ def _late(provenance: pa.ChunkedArray, rows: pa.Table, origin: Origin) -> pa.Chu
     """``observed`` becomes ``late`` where the object was made after the point's slot and the time to settle.
 
     The slot is the one in which the point was asked for, by our own clock: for an observed point the point's own time,
-    but for a provider whose clock stands elsewhere (one that replays another day).
+    but for a provider whose clock stands elsewhere (one that replays another day). How long it may take to settle is
+    said by the contract of that time: what was in time stays so when another one is deployed.
     """
     feed = origin.contract.source
     if not isinstance(feed, Feed) or origin.modified is None:
         return provenance
-    settled = (origin.modified - timedelta(seconds=feed.settle)).astimezone(UTC).replace(tzinfo=None)
-    slot = pc.floor_temporal(rows.column("fetched_at"), multiple=feed.every, unit="second")
-    too_late = pc.less(slot, pa.scalar(settled, pa.timestamp("us")))
+    asked = rows.column("fetched_at")
+    first, *later = origin.settlings or (Settling(0, feed.every, feed.settle),)
+    too_late = _settled_before(asked, first, origin.modified)
+    for term in later:
+        since = pc.greater_equal(asked, pa.scalar(term.since * 1_000_000, pa.timestamp("us")))
+        too_late = pc.if_else(since, _settled_before(asked, term, origin.modified), too_late)
     is_late = pc.fill_null(pc.and_(pc.equal(provenance, "observed"), too_late), False)
     if not pc.any(is_late).as_py():
         return provenance
     return pc.if_else(is_late, LATE, provenance)
+
+
+def _settled_before(asked: pa.ChunkedArray, term: Settling, modified: datetime) -> pa.ChunkedArray:
+    """Whether the slots of instants had settled, by these terms, before an object was made."""
+    settled = (modified - timedelta(seconds=term.settle)).astimezone(UTC).replace(tzinfo=None)
+    return pc.less(pc.floor_temporal(asked, multiple=term.every, unit="second"), pa.scalar(settled, pa.timestamp("us")))
 
 
 def _cast(

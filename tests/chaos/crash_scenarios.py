@@ -232,6 +232,7 @@ class Processing:
             parameters=effects.watch(memory.parameters),
             workers=1,
             ensured=set(),
+            settled={},
         )
         for keys in self._batches:
             for error in process_objects([ObjectEvent("", key) for key in keys], sandbox).values():

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import copy
 import gzip
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tests.support.contract_changes import accepted
-from tests.support.fitting_lines import lines_of
+from tests.support.fitting_lines import encoded, lines_of
 from tests.support.generated_contracts import changed, good_contract
 from tests.support.lake import NOW, MemoryLake, landing
 from tests.support.renamed_columns import lines_by, rename_source_column, without_former_names
@@ -36,11 +38,13 @@ from core.evolution.deployments import ROOT as HISTORY
 from core.evolution.deployments import Recorded, read_history, record_deployments
 from core.evolution.generations import Transition, plan_transition
 from core.landing.former_names import names_now
+from core.time import format_instant
 from processing.restating.generations import build_generations
 from processing.restating.job import restate_job
 
 RENAMES = 0.6  # share of the contracts in which a source's column gets another name, where they are wanted
 LONGEST = 5  # contracts of a sequence
+SETTLES = ("1 minute", "3 minutes", "10 minutes")
 TRIES = 20  # changes that its author tries; many are refused by the check
 
 
@@ -62,7 +66,7 @@ def play(draw: random.Random, folder: Path, *, renaming: random.Random | None = 
     contracts = list(_contracts(draw, folder, renaming))
     if not contracts:
         return outcome
-    lake = _Lake(contracts[0])
+    lake = _Lake(contracts[0], random.Random(draw.getrandbits(32)))
     lake.arrive()
     for wanted in contracts[1:]:
         changes = compare_contracts(lake.contracts, wanted)
@@ -89,6 +93,7 @@ def play(draw: random.Random, folder: Path, *, renaming: random.Random | None = 
 def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None) -> Iterator[Contracts]:
     """A contract and what its author makes of it, one change after another; now and then he takes one back."""
     written: list[dict[str, Any]] = [good_contract(draw)]
+    patience = random.Random(draw.getrandbits(32))
     if (first := accepted(written[0], folder)) is None:
         return
     yield first
@@ -101,6 +106,8 @@ def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None
             changed(after, draw)
         if renaming is not None and renaming.random() < RENAMES:
             rename_source_column(after, renaming)
+        if after["source"]["kind"] == "feed" and patience.random() < 0.5:
+            after["source"]["settle"] = patience.choice(SETTLES)
         contracts = accepted(after, folder) if after != written[-1] else None
         if contracts is not None:
             written.append(after)
@@ -112,9 +119,10 @@ def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None
 class _Lake:
     """A lake that contracts are deployed over."""
 
-    def __init__(self, contracts: Contracts) -> None:
-        self.now = NOW
-        self.lake = MemoryLake(contracts, now=self._clock, made=_made)
+    def __init__(self, contracts: Contracts, draw: random.Random) -> None:
+        self.now = self._made = NOW
+        self._draw = draw
+        self.lake = MemoryLake(contracts, now=self._clock, made=self._made_at)
         self.contracts = contracts
         self.keys: list[str] = []
         self._record()
@@ -123,6 +131,10 @@ class _Lake:
 
     def _clock(self) -> datetime:
         return self.now
+
+    def _made_at(self) -> datetime:
+        """When the ingest object was made that is being put: a point is late or not by that."""
+        return self._made
 
     def deploy(self, wanted: Contracts, draw: random.Random) -> bool:
         """Deploy a contract, in one step or in two; whether it was a return to what readers saw before."""
@@ -164,22 +176,29 @@ class _Lake:
 
     def arrive(self) -> None:
         """More ingest objects, in the form that is deployed, are put and processed."""
-        self.now += timedelta(seconds=60)
+        self.now += timedelta(seconds=self._draw.choice((60, 200, 700)))
+        self._made = self.now
         fresh = []
         for contract in self.contracts:
             for source in contract.source.tables if contract.source else ():
                 lines = lines_of(contract, self.contracts, source, count=3 + len(self.keys))
                 number = 1 + sum(1 for key in self.keys if f"/{source.name}/" in key)
                 if isinstance(contract.source, Feed):
-                    fresh.append(
-                        self.lake.put(f"feeds/{contract.dataset}/2026/11/20/14/part-{len(self.keys)}.gz", lines)
-                    )
+                    key = f"feeds/{contract.dataset}/2026/11/20/14/part-{len(self.keys)}.gz"
+                    fresh.append(self.lake.put(key, self._asked_for(lines)))
                 else:
                     fresh.append(self.lake.put_table(contract.dataset, source.name, number, lines))
         self.keys += fresh
         errors = self.lake.process(*fresh)
         if errors:
             raise next(iter(errors.values()))
+
+    def _asked_for(self, lines: Sequence[bytes]) -> Iterator[bytes]:
+        """The points as they were asked for a while ago, by the contract of then or one before it."""
+        for line in lines:
+            asked = self.now - timedelta(seconds=self._draw.randrange(1200))
+            row = json.loads(line, parse_float=Decimal)
+            yield encoded(row | {"fetched_at": format_instant(asked)})
 
     def restate(self) -> None:
         """What the audits do after a deployment: partitions that they find outdated are made again by their jobs."""
@@ -217,43 +236,40 @@ class _Lake:
         """A lake that rows of no other contract came into, with all that has come; None where this one rejects any.
 
         It knows what was deployed when, for the entities of earlier contracts stay in dimensions for ever. What has
-        come lies in one object for each source there: which lines come together makes no difference, and that lake is
-        played in a quarter of the time.
+        come lies in one object for each table of a database there: which lines come together makes no difference, and
+        that lake is played in a quarter of the time. Objects of feeds are made when they were: points are late by that.
         """
         if self._empty is None or self._empty[0] is not self.contracts:
             plain = without_former_names(self.contracts)
-            lake = MemoryLake(plain, now=self._clock, made=_made)
+            lake = MemoryLake(plain, now=self._clock, made=self._made_at)
             lake.deployed(plan_transition(None, plain, now=0).first)
             for info in self.lake.records.list(HISTORY):
                 if stored := self.lake.records.read(info.key):
                     lake.records.write(info.key, stored.body)
             self._empty = self.contracts, lake, 0
         _, lake, known = self._empty
-        bodies: dict[tuple[str, str], list[bytes]] = {}
-        last: dict[tuple[str, str], str] = {}
+        bodies: dict[tuple[str, ...], list[bytes]] = {}
+        last: dict[tuple[str, ...], tuple[str, datetime]] = {}
         for key in self.keys[known:]:
             stored = self.lake.ingest.read(key)
             assert stored is not None
-            source = landing(key).dataset, landing(key).table
-            names = names_now(self.contracts.dataset(source[0]).source_table(source[1]))
+            contract, table = self.contracts.dataset(landing(key).dataset), landing(key).table
+            source = (contract.dataset, table, *([key] if isinstance(contract.source, Feed) else []))
+            names = names_now(contract.source_table(table))
             body = (
                 gzip.compress(lines_by(names, gzip.decompress(stored.body).splitlines()), 1) if names else stored.body
             )
             bodies.setdefault(source, []).append(body)
-            last[source] = key
+            last[source] = key, stored.stat.modified
         for source, parts in bodies.items():
-            lake.ingest.write(last[source], b"".join(parts))
-        fresh = last.values()
+            key, self._made = last[source]
+            lake.ingest.write(key, b"".join(parts))
+        fresh = [key for key, _ in last.values()]
         if lake.process(*fresh) or any(lake.receipt(key)["rejected"] for key in fresh):
             self._empty = None
             return None
         self._empty = self.contracts, lake, len(self.keys)
         return lake
-
-
-def _made() -> datetime:
-    """When ingest objects are made: before any point of theirs is late, which goes by the feed of that time."""
-    return NOW.replace(hour=0)
 
 
 def _auditor(lake: MemoryLake) -> AuditServices:

@@ -99,7 +99,7 @@ class MemoryLake:
 
     def deployed(self, contracts: Contracts) -> None:
         """Processing goes on with other contracts."""
-        self.services = replace(self.services, contracts=contracts, ensured=set())
+        self.services = replace(self.services, contracts=contracts, ensured=set(), settled={})
 
     def put(self, key: str, lines: Lines, *, compress: bool = True) -> str:
         body = b"".join(line_of(line) for line in lines)

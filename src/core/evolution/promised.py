@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from core.contract.model import Contracts, Entity, Feed, TradingCalendar
 from core.evolution.deployments import ContractForm, Deployment, Recorded, read_history
@@ -23,6 +23,18 @@ from core.ports import ObjectReader
 from core.time import iso
 
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """The time that points could take from ``since`` on (epoch seconds): ``settle`` seconds from their slot's start.
+
+    Slots are ``every`` seconds long.
+    """
+
+    since: int
+    every: int
+    settle: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,12 @@ def read_promises(contracts: Contracts, dataset: str, store: ObjectReader, *, no
     if not any(contract.dataset == dataset and isinstance(contract.source, Feed) for contract in contracts):
         return contracts
     return contracts_at_all_times(contracts, dataset, read_history(store, dataset), now=now)
+
+
+def settlings(history: Sequence[Recorded]) -> tuple[Settling, ...]:
+    """The time that a feed's points could take, in order; the first holds for all before it, too. Empty: no feed's."""
+    eras = [Settling(era.since, era.feed.every, era.feed.settle) for era in _eras(history)] if history else []
+    return tuple(next(same) for _, same in groupby(eras, key=lambda era: (era.every, era.settle)))
 
 
 def place_of(history: Sequence[Recorded], contract: str, *, verified_at: int) -> int | None:

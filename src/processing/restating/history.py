@@ -62,7 +62,12 @@ def read_rows(
         parsed = parse_object(
             stream,
             plan,
-            Origin(plan.contract, services.contracts, opened.stat.modified),
+            Origin(
+                plan.contract,
+                services.contracts,
+                opened.stat.modified,
+                services.settlings(plan.contract.dataset),
+            ),
             place=key,
             now=services.now(),
             timer=services.timer,

@@ -60,7 +60,8 @@ def _parts(services: Services, plan: SourcePlan, key: str, asked: ReshapeLines) 
         return ()  # processing halts it, which is another finding
     finally:
         opened.stream.close()
-    origin = Origin(plan.contract, services.contracts, opened.stat.modified)
+    settlings = services.settlings(asked.dataset)
+    origin = Origin(plan.contract, services.contracts, opened.stat.modified, settlings)
     now, timer = services.now(), services.timer
     return parse_object(io.BytesIO(b"".join(lines)), plan, origin, place=key, now=now, timer=timer).parts
 

@@ -30,6 +30,7 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.contract.types import parse_type
+from core.evolution.promised import Settling
 from core.warehouse.arrow_types import line_schema
 from processing.shape import Origin, Shaped, shape
 
@@ -139,6 +140,20 @@ def test_an_observed_point_is_late_once_its_object_is_made_after_settle(seconds:
     asked = MINUTE.replace(second=7)
     rows = [{"minute": MINUTE, "fetched_at": asked, "provenance": one} for one in ("observed", "repaired")]
     assert values(shaped(columns, rows, modified=modified), "provenance") == [expected, "repaired"]
+
+
+def test_a_point_is_late_by_what_was_promised_when_it_was_asked_for() -> None:
+    columns = [column("provenance", "string", one_of=("observed", "late"))]
+    changes = MINUTE.replace(tzinfo=dt.UTC) + dt.timedelta(minutes=10)
+    # a minute until then; afterwards slots of five minutes, ten to settle; the contract at hand says three
+    terms = (Settling(0, 60, 60), Settling(int(changes.timestamp()), 300, 600))
+    modified = MINUTE.replace(tzinfo=dt.UTC) + dt.timedelta(minutes=20, seconds=1)
+    asked = [dt.timedelta(minutes=9, seconds=59), dt.timedelta(minutes=10), dt.timedelta(minutes=15), None]
+    rows = [{"fetched_at": None if after is None else MINUTE + after, "provenance": "observed"} for after in asked]
+    made = shaped(columns, rows, modified=modified, settlings=terms)
+    assert values(made, "provenance") == ["late", "late", "observed", "observed"]
+    just_in_time = modified - dt.timedelta(seconds=1)
+    assert values(shaped(columns, rows, modified=just_in_time, settlings=terms), "provenance")[1] == "observed"
 
 
 def test_no_rows_are_shaped_to_no_rows_of_the_right_types() -> None:

@@ -13,7 +13,7 @@ from tests.support.audited import feed_contract
 from core.contract.model import Contract, Contracts, Entity, Feed, TradingCalendar
 from core.errors import of_kind
 from core.evolution.deployments import ContractForm, Deployment, Recorded
-from core.evolution.promised import contracts_at_all_times, contracts_until, place_of
+from core.evolution.promised import Settling, contracts_at_all_times, contracts_until, place_of, settlings
 from core.feeds.calendar import entities_at, expected_between, is_expected, validity
 from core.feeds.grid import feed_grid
 from core.time import iso
@@ -149,6 +149,24 @@ def test_a_contract_that_is_not_recorded_yet_holds_from_now_on() -> None:
     grid = feed_grid(feed, whole.calendar(feed.calendar), start=START, end=END)
     assert grid.slots.tolist() == [*range(START, now, 60), *range(now, END, 300)]
     assert grid.steps.tolist() == [60] * 30 + [300] * 6
+
+
+def test_points_settle_by_the_contract_of_their_time_and_the_first_holds_for_all_before_it() -> None:
+    feed = of_kind(feed_contract().source, Feed, "test", "feed")
+    patient = replace(feed_contract(), source=replace(feed, settle=600), hash="patient")
+    same = contract(Entity("A"), Entity("B"), every=feed.every)
+    history = [
+        recorded(1, START, contract(Entity("A"), every=feed.every), always()),
+        recorded(2, START + 60, same, always()),
+        recorded(3, START + 120, patient, always()),
+        recorded(4, START + 180, same, always()),
+    ]
+    terms = [(term.every, term.settle) for term in settlings(history)]
+    assert terms == [(feed.every, feed.settle), (feed.every, 600), (feed.every, feed.settle)]
+    assert [term.since for term in settlings(history)][1:] == [START + 120, START + 180]
+    assert settlings(history)[0].since < 0
+    assert settlings([]) == ()
+    assert settlings(history[:1]) == (Settling(settlings(history)[0].since, feed.every, feed.settle),)
 
 
 def test_what_was_certified_is_judged_by_the_contract_that_it_names() -> None:

@@ -11,9 +11,11 @@ import pytest
 from tests.support.lake import MemoryLake, department, line_of, order, quote, shipped_contracts, staff
 from tests.support.rebuild_histories import differences, double_faults, halting, with_column
 
-from core.contract.model import Check
+from core.contract.model import Check, Contracts
 from core.contract.types import parse_type
 from core.errors import InvalidData, LostCommit
+from core.evolution.deployments import record_deployment
+from core.time import at_epoch, epoch
 from core.warehouse.pointer import data_prefix, pointer_key
 from processing.restating.manifest import plan_rebuild
 from processing.restating.rebuild import rebuild_table
@@ -288,3 +290,37 @@ def test_a_rollup_is_computed_again_for_each_partition_of_its_fact_be_its_pointe
     with pytest.raises(LostCommit, match=broken):
         derived += rebuilding
     assert [each.partition for each in derived] == [whole], "a fact that is lost stops no neighbour"
+
+
+def _settling_within(contracts: Contracts, seconds: int) -> Contracts:
+    """The contracts, points of quotes in time for so long."""
+    named = contracts.dataset("quotes")
+    feed = dataclasses.replace(contracts.feed("quotes"), settle=seconds)
+    other = dataclasses.replace(named, source=feed, hash=f"{named.hash} {seconds}")
+    return dataclasses.replace(contracts, contracts=tuple(other if each is named else each for each in contracts))
+
+
+@pytest.mark.parametrize("settle", [60, 6000])
+def test_points_stay_in_time_or_late_when_another_time_to_settle_is_deployed(settle: int) -> None:
+    contracts = shipped_contracts()
+    assert contracts.feed("quotes").settle == 180
+    lake = MemoryLake(contracts, made=lambda: at_epoch(epoch("2026-11-20T14:34:00Z")))
+    record_deployment(lake.records, contracts, "quotes", now=epoch("2026-11-20T14:00:00Z"))
+    minutes = [f"2026-11-20T14:{minute}:00Z" for minute in (30, 31, 32)]
+    lake.process(lake.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", minute, "1.5") for minute in minutes]))
+    assert [row["provenance"] for row in lake.rows("fact_quote")] == ["late", "observed", "observed"]
+    deployed = _settling_within(contracts, settle)
+    record_deployment(lake.records, deployed, "quotes", now=epoch("2026-11-20T14:35:00Z"))
+    lake.deployed(deployed)
+    assert not [made for made in rebuild_table(lake.services, "fact_quote") if made.changed]
+    assert lake.services.settled  # and not asked for again
+
+
+def test_points_are_processed_where_the_history_of_contracts_was_altered() -> None:
+    lake = MemoryLake(shipped_contracts())
+    lake.records.write("warehouse/_contracts/quotes/000000000001.json", b"{}")
+    assert not lake.process(lake.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", "2026-11-20T14:30:00Z", "1.5")]))
+    assert len(lake.rows("fact_quote")) == 1
+    assert lake.log.about("deployed contract alone")
+    with pytest.raises(InvalidData, match="altered"):
+        list(rebuild_table(lake.services, "fact_quote"))
