@@ -33,7 +33,14 @@ VALUES: Sequence[Kind] = (
 )
 ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns")
 CLOCKS = ("timestamp", "timestamp(0)", "timestamptz")
+PARTITIONS: Sequence[Sequence[str]] = (
+    ("month(created_at)",),
+    ("month(created_at)", "bucket(k0, 3)"),
+    ("day(created_at)",),
+    ("year(created_at)",),
+)
 ROWS, HARMED = 40, 8
+NULLS = 0.3  # share of the values
 
 
 @dataclass
@@ -60,15 +67,18 @@ class Stranger:
         columns = {f"k{at}": (kind, stated) for at, (kind, stated, _) in enumerate(self._keys)}
         columns |= {f"v{at}": (kind, stated) for at, (kind, stated, _) in enumerate(self._values)}
         columns["changed_at"] = (f"{self.clock} not null", "timestamp")
-        self.cage = Cage("stranger", columns, [f"k{at}" for at in range(len(self._keys))], clock=self.clock)
+        keys = [f"k{at}" for at in range(len(self._keys))]
+        partition_by = self.draw.choice(PARTITIONS)
+        self.cage = Cage("stranger", columns, keys, clock=self.clock, partition_by=partition_by)
         self._next = 0
-        self._steps: dict[int, int] = {}  # what makes the value that a row has now, where it was changed
+        self._now: dict[int, str] = {}  # the first value that a row has now
         self.rows: list[int] = []
 
     @property
     def shape(self) -> str:
         """The shape in a line."""
-        return f"{', '.join(kind for kind, _ in self.cage.columns.values())} in {self.zone}"
+        kinds = ", ".join(kind for kind, _ in self.cage.columns.values())
+        return f"{kinds} by {', '.join(self.cage.partition_by)} in {self.zone}"
 
     def at(self, offset: str) -> str:
         """The time of now and an offset, by the source's clock."""
@@ -79,7 +89,9 @@ class Stranger:
         """A row as an application writes it."""
         number, self._next = self._next, self._next + 1
         row = {f"k{at}": literal(number) for at, (_, _, literal) in enumerate(self._keys)}
-        row |= {f"v{at}": literal(number) for at, (_, _, literal) in enumerate(self._values)}
+        for at, (_, _, literal) in enumerate(self._values):
+            row[f"v{at}"] = "null" if self.draw.random() < NULLS else literal(number)
+        self._now[number] = row["v0"]
         row |= {"created_at": self.at(f"-{self.draw.randint(0, 70)} days"), "changed_at": self.at(changed)}
         simulation.insert("stranger", row)
         self.rows.append(number)
@@ -92,26 +104,33 @@ class Stranger:
 
     def harm(self, simulation: Zoo, number: int) -> str:
         """Harm a row in one of the ways; returns which."""
-        step = self.draw.choice([step for step in range(1, 51) if step != self._steps.get(number)])
-        other = self._values[0][2](number + step * 70 + 1)  # of another remainder by 2, 5, 7 and 9
         wrong = self.draw.choice(("20 years", "3 days", "400 minutes"))
         kind = self.draw.choice(("deleted", "silent", "set back", "clock wrong", "moved", "late"))
         if kind == "deleted":
             simulation.run(f"delete from stranger where {self._is(number)}")
             self.rows.remove(number)
         elif kind == "silent":
-            self.change(simulation, number, v0=other)
-            self._steps[number] = step
+            self.change(simulation, number, v0=self._other(number))
         elif kind == "set back":
             self.change(simulation, number, changed_at=f"changed_at - interval '{self.draw.randint(1, 40)} days'")
         elif kind == "clock wrong":
-            self.change(simulation, number, v0=other, changed_at=self.at(wrong))
-            self._steps[number] = step
+            self.change(simulation, number, v0=self._other(number), changed_at=self.at(wrong))
         elif kind == "moved":
             self.change(simulation, number, created_at="created_at - interval '62 days'")
         else:
             self.insert(simulation, changed="-2 hours")
         return kind
+
+    def _other(self, number: int) -> str:
+        """Another first value than the row has: null now and then, and never equal to it."""
+        if self._now[number] != "null" and self.draw.random() < NULLS:
+            other = "null"
+        else:
+            literal = self._values[0][2]
+            others = (literal(number + step * 37) for step in range(1, 51))
+            other = self.draw.choice([other for other in others if other != self._now[number]])
+        self._now[number] = other
+        return other
 
     def _is(self, number: int) -> str:
         return " and ".join(f"k{at} = {literal(number)}" for at, (_, _, literal) in enumerate(self._keys))

@@ -51,7 +51,7 @@ class Cage:
     """A table: its columns by name (PostgreSQL's type, the contract's type), and its key.
 
     ``created_at`` and ``changed_at`` are added where no column has those names. ``sql`` are statements that make it,
-    where it is more than a table; ``relation`` is what the contract says of it there.
+    where it is more than a table; ``relation`` is what the contract says of it there. ``partition_by`` is its fact's.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Cage:
     clock: str = "timestamp"
     sql: Sequence[str] = ()
     relation: str = ""
+    partition_by: Sequence[str] = ("month(created_at)",)
 
     @property
     def all_columns(self) -> dict[str, tuple[str, str]]:
@@ -92,7 +93,7 @@ class Cage:
             "key": [*map(starred, self.key), "changed_at"],
             "version": ["changed_at", "checked_at"],
             "history_of": [*map(starred, self.key)],
-            "partition_by": "month(created_at)",
+            "partition_by": [*self.partition_by],
             "since": "2020-01-01",
             "columns": columns | {"deleted_at": "timestamp", "checked_at": "timestamp"},
         }
