@@ -25,9 +25,9 @@ from core.contract.model import Contracts, Database, Partition, Table
 from core.errors import of_kind
 
 # As dense in rows and objects as ten mutations in sixty sales orders: an audit costs about the same, whatever it finds.
-PER_BATCH, SALES_ORDERS, ROWS_PER_OBJECT = 30, 180, 60
-PARTS = (0, 0, 3)  # of each month of a fact, in one run after the other
-BATCHES = 5  # on one database: its objects become more, and each audit of every line reads them all
+PER_BATCH, SALES_ORDERS, ROWS_PER_OBJECT = 100, 600, 60
+PARTS = (0, 3)  # of each month of a fact, in one run after the other
+BATCHES = 4  # on one database: its objects become more, and each audit of every line reads them all
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
 SOME_LINES = Limits(workers=2)
 EVERY_LINE = Limits(
