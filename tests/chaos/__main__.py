@@ -1,4 +1,4 @@
-"""``python -m tests.chaos [--only NAME] [--runs N] [--seed N]``: run, tell, write ``build/chaos.json``."""
+"""``python -m tests.chaos [--only NAME] [--runs N] [--seed N] [--jobs N]``: run, tell, write ``build/chaos.json``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import tests.chaos
+from tests.chaos.beside import Command, carry_out_beside
 from tests.chaos.run import SEED, Options, Result
 
 Run = Callable[[Options], Result]
 FILE = Path(__file__).resolve().parents[2] / "build" / "chaos.json"
+JOBS = 2  # of a whole run
 MOST_FAULTS = 20  # of a run, in the file; the count is of all
 
 
@@ -64,10 +66,41 @@ def carry_out(name: str, run: Run, options: Options, file: Path) -> bool:
     except Exception:  # noqa: BLE001  # one run that falls over must not cost the others; told at the end
         traceback.print_exc()
         result = Result({}, [f"fell over: {traceback.format_exc(limit=1).splitlines()[-1]}"])
-    entry = entry_of(result, seed=options.seed, seconds=time.monotonic() - started)
+    return _tell(name, entry_of(result, seed=options.seed, seconds=time.monotonic() - started), file)
+
+
+def _tell(name: str, entry: dict[str, Any], file: Path) -> bool:
     write_entry(file, name, entry)
     print(f"{name}: {json.dumps(entry)}", flush=True)  # noqa: T201
-    return not result.faults
+    return not entry["faults"]
+
+
+def _in_turn(chosen: dict[str, Run], given: argparse.Namespace) -> list[str]:
+    """One run after the other in this process; returns those with faults."""
+    bad = []
+    for number, (name, run) in enumerate(chosen.items(), 1):
+        print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)  # noqa: T201
+        scratch = Path(tempfile.mkdtemp(prefix="starmend-chaos-"))
+        try:
+            if not carry_out(name, run, Options(given.seed, scratch, given.runs, given.given), given.file):
+                bad.append(name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return bad
+
+
+def _beside(names: list[str], given: argparse.Namespace, jobs: int) -> list[str]:
+    """So many runs at once, each within its budget; returns those with faults."""
+    arguments = ["--seed", str(given.seed), *(["--runs", str(given.runs)] if given.runs is not None else [])]
+    arguments += ["--given", str(given.given)] if given.given else []
+    bad = []
+    with tempfile.TemporaryDirectory(prefix="starmend-chaos-") as folder:
+        command = Command(arguments, Path(folder))
+        for number, (name, entry) in enumerate(carry_out_beside(names, command, jobs=jobs), 1):
+            print(f"[{number}/{len(names)}] {name} ended", file=sys.stderr, flush=True)  # noqa: T201
+            if not _tell(name, entry, given.file):
+                bad.append(name)
+    return bad
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,6 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--given", type=Path, metavar="FOLDER", help="scripts of others' databases, for foreign_schemas"
     )
+    parser.add_argument(
+        "--jobs", type=int, help="runs at once, each in a process of its own (default: 2, but one where runs are named)"
+    )
     parser.add_argument("--file", type=Path, default=FILE, help="where the results go (default: build/chaos.json)")
     given = parser.parse_args(arguments)
     runs = discover()
@@ -90,15 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"no run {', '.join(sorted(unknown))}; there are: {', '.join(runs)}", file=sys.stderr)  # noqa: T201
         return 2
     chosen = {name: run for name, run in runs.items() if not given.only or name in given.only}
-    bad = []
-    for number, (name, run) in enumerate(chosen.items(), 1):
-        print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)  # noqa: T201
-        scratch = Path(tempfile.mkdtemp(prefix="starmend-chaos-"))
-        try:
-            if not carry_out(name, run, Options(given.seed, scratch, given.runs, given.given), given.file):
-                bad.append(name)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    jobs = given.jobs or (1 if given.only else JOBS)
+    bad = _beside(list(chosen), given, jobs) if jobs > 1 else _in_turn(chosen, given)
     if bad:
         print(f"faults in: {', '.join(bad)}", file=sys.stderr)  # noqa: T201
     return 1 if bad else 0

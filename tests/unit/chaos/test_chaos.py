@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.chaos.__main__ import carry_out, discover, main
+from tests.chaos.beside import ALONE, BUDGETS, FIRST, Command, carry_out_beside
 from tests.chaos.crash_points import sweep
 from tests.chaos.run import Options, Result
 from tests.support.crashpoints import Crash, Effects, Point
@@ -77,3 +81,58 @@ def test_every_run_is_listed_and_an_unknown_one_is_refused(capsys: pytest.Captur
     assert {"schedules", "backlog", "writers", "crash_points"} <= discover().keys()
     assert main(["--only", "nothing"]) == 2
     assert "there are: " in capsys.readouterr().err
+
+
+PROGRAM = """
+import json, signal, sys
+name, file, seed = sys.argv[2], sys.argv[4], int(sys.argv[6])
+print("  on its way", file=sys.stderr, flush=True)
+if name == "merges":
+    signal.pause()
+if name == "contracts":
+    sys.exit("no such run")
+json.dump({name: {"faults": 0, "seed": seed}}, open(file, "w"))
+"""
+
+
+def test_runs_beside_one_another_end_in_one_file_each_with_its_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    program = (sys.executable, "-S", str(tmp_path / "program.py"))
+    quick = partial(Command, minutes=lambda name: 0.02 if name == "merges" else 5, program=program)
+    monkeypatch.setattr("tests.chaos.__main__.Command", quick)
+    file, only = tmp_path / "chaos.json", ("lines", "merges", "contracts")
+    given = [word for name in only for word in ("--only", name)]
+    assert main([*given, "--jobs", "2", "--seed", "5", "--file", str(file)]) == 1
+    entries = json.loads(file.read_text())
+    assert entries["lines"] == {"faults": 0, "seed": 5}
+    assert entries["merges"] == {"faults": 1, "first_faults": ["did not end within 0.02 minutes"]}
+    assert entries["contracts"] == {"faults": 1, "first_faults": ["ended with 1: no such run"]}
+    said = capsys.readouterr().err
+    assert "lines: on its way" in said
+    assert "faults in: " in said
+
+
+def test_what_measures_has_the_machine_to_itself_after_all_others() -> None:
+    at_once: list[str] = []
+    beside: dict[str, set[str]] = {}
+    lock, both = threading.Lock(), threading.Barrier(2)
+
+    def run(name: str) -> dict[str, int]:
+        with lock:
+            at_once.append(name)
+        if name not in ALONE:
+            both.wait(60)  # two of them are there
+        with lock:
+            beside[name] = set(at_once)
+        with lock:
+            at_once.remove(name)
+        return {"faults": 0}
+
+    names = ["load", "lines", "fuzz", "page_at_scale", "contracts", "merges"]
+    ended = [name for name, _ in carry_out_beside(names, run, jobs=2)]
+    assert set(ended[:4]) == {"lines", "fuzz", "contracts", "merges"}
+    assert ended[4:] == ["load", "page_at_scale"]
+    assert beside["load"] == {"load"}
+    assert discover().keys() >= {*ALONE, *FIRST, *BUDGETS}
