@@ -24,6 +24,7 @@ from tests.simulation.functions import Container, Function
 from tests.simulation.machine import Machine, Tokens
 from tests.simulation.one_thread import one_thread
 from tests.simulation.provider import Answers, without_network
+from tests.simulation.remembered import remembering
 from tests.simulation.services import IngestBucket, Letter, SimulatedQueue, SimulatedStream
 from tests.simulation.weather import Weather
 from tests.simulation.world import Killed, World
@@ -388,6 +389,7 @@ def in_this_process(answers: Answers) -> Iterator[None]:
     """One thread, one engine of databases, and providers without a network."""
     with ExitStack() as stack:
         stack.enter_context(one_thread())
+        stack.enter_context(remembering())
         stack.enter_context(patch.dict(engines._ENGINES, {"postgresql": SimulatedEngine()}))  # type: ignore[dict-item]
         stack.enter_context(without_network(answers))
         stack.enter_context(patch.dict(deployments._KNOWN, clear=True))  # read by an earlier run

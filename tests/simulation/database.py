@@ -8,7 +8,7 @@ snapshot. The engine stands behind the same port as PostgreSQL's; ``test_databas
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -43,6 +43,7 @@ KINDS: Mapping[str, tuple[SourceType, str]] = {
     "decimal": (SourceType("decimal", 10, 2), "numeric(10,2)"),
 }
 LINES_AT_ONCE = 50
+LATEST = datetime.max  # noqa: DTZ901 - as columns without zone are
 
 
 # ---------------------------------------------------------------- the server
@@ -212,13 +213,10 @@ class SimulatedTable:
         checked_at: datetime | None = None,
     ) -> Generator[list[bytes]]:
         def look() -> list[bytes]:
-            inside = []
-            for key, row in self._rows(session).items():
-                place = self._cursor(row)
-                if place is None or not start.at.replace(tzinfo=None) <= place < until.replace(tzinfo=None):
-                    continue
-                if start.after is None or (place, key) > (start.at.replace(tzinfo=None), tuple(start.after)):
-                    inside.append((place, key, row))
+            first, last = start.at.replace(tzinfo=None), until.replace(tzinfo=None)
+            inside = [(place, self._key(row), row) for row, place in self._placed(session) if first <= place < last]
+            if start.after is not None:
+                inside = [each for each in inside if each[:2] > (first, tuple(start.after))]
             return [self._line(row, checked_at) for _, _, row in sorted(inside, key=lambda each: each[:2])]
 
         yield from self._batches(session, session.see("copy", look))
@@ -226,8 +224,7 @@ class SimulatedTable:
     def has_rows_between(self, session: SimulatedSession, start: Position, until: datetime, *, seconds: float) -> bool:
         def look() -> bool:
             first, last = start.at.replace(tzinfo=None), until.replace(tzinfo=None)
-            cursors = [self._cursor(row) for row in self._rows(session).values()]
-            return any(cursor is not None and first <= cursor < last for cursor in cursors)
+            return any(first <= cursor < last for _, cursor in self._placed(session))
 
         return bool(session.see("query", look))
 
@@ -258,7 +255,7 @@ class SimulatedTable:
             until = parse_instant(question.until).replace(tzinfo=None)
             spans = []
             for span in question.spans:
-                rows = [row for row in self._inside(session, span, question.column) if self._is_before(row, until)]
+                rows = self._inside(session, span, question.column, until)
                 spans.append(self._summed(rows, question.buckets, lists))
             beyond = parse_instant(question.beyond) if question.beyond else None
             return Counted(tuple(spans), len(self._unplaced(session, beyond)) if beyond else 0)
@@ -312,16 +309,22 @@ class SimulatedTable:
         return tuple(row[name] for name in self.table.key)
 
     def _cursor(self, row: Row) -> datetime | None:
+        return self._cursors((row,))[0]
+
+    def _cursors(self, rows: Collection[Row]) -> list[datetime | None]:
+        """The time of change of each row: an audit asks for it of all rows, span by span."""
         if self.table.by_keys:
-            return datetime(1970, 1, 1)  # noqa: DTZ001
-        return next((row[name] for name in (self.table.changed_at, self.table.created_at) if name and row[name]), None)
+            return [datetime(1970, 1, 1)] * len(rows)  # noqa: DTZ001
+        first, last = self.table.changed_at or self.table.created_at, self.table.created_at or self.table.changed_at
+        return [row[first] or row[last] for row in rows] if first and last else [None] * len(rows)
 
-    def _is_before(self, row: Row, until: datetime) -> bool:
-        cursor = self._cursor(row)
-        return cursor is not None and cursor < until
+    def _placed(self, session: SimulatedSession) -> Iterator[tuple[Row, datetime]]:
+        """The rows that have a time of change, with it."""
+        rows = self._rows(session).values()
+        return ((row, cursor) for row, cursor in zip(rows, self._cursors(rows), strict=True) if cursor is not None)
 
-    def _inside(self, session: SimulatedSession, span: Span, column: str) -> list[Row]:
-        rows = [row for row in self._rows(session).values() if self._cursor(row) is not None]
+    def _inside(self, session: SimulatedSession, span: Span, column: str, until: datetime = LATEST) -> list[Row]:
+        rows = [row for row, cursor in self._placed(session) if cursor < until]
         if not span.start:
             return rows
         start, end = (parse_instant(text).replace(tzinfo=None) for text in (span.start, span.end))
@@ -331,14 +334,15 @@ class SimulatedTable:
         if self.table.by_keys:
             return []
         last = until.replace(tzinfo=None)
-        places = [(row, self._cursor(row)) for row in self._rows(session).values()]
+        rows = self._rows(session).values()
+        places = zip(rows, self._cursors(rows), strict=True)
         return [row for row, place in places if place is None or place >= last]
 
     def _summed(self, rows: Sequence[Row], buckets: int, lists: Sequence[HashList]) -> Mapping[int, Fingerprint]:
         if not rows:
             return {}
         keys = self._key_hashes(rows)
-        versions = microseconds(pa.array([self._cursor(row) for row in rows], pa.timestamp("us")))
+        versions = microseconds(pa.array(self._cursors(rows), pa.timestamp("us")))
         sums: dict[int, list[int]] = {}
         for row, number in zip(rows, bucket_numbers(keys, buckets).tolist(), strict=True):
             parts = sums.setdefault(number, [0] * len(lists))
