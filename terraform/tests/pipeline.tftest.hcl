@@ -401,13 +401,27 @@ run "defaults" {
   }
 }
 
-run "the_page_is_behind_the_company_s_own_front_and_there_is_a_proof" {
+run "all_that_can_be_asked_for_in_a_private_network_without_any_road_to_aws" {
   command = plan
 
   variables {
-    report_url  = "https://data.example.com/health/report.html"
-    health_page = { distributions = ["arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE"] }
-    proof       = { enabled = true, keys = 2 }
+    schedules_enabled  = true
+    report_url         = "https://data.example.com/health/report.html"
+    health_page        = { distributions = ["arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE"] }
+    proof              = { enabled = true, keys = 2 }
+    analyst_principals = ["arn:aws:iam::111122223333:role/people"]
+    company_tags       = { cost-centre = "4711" }
+    object_lifecycle   = false
+    layer_zips         = null
+    vpc_subnet_ids     = ["subnet-1", "subnet-2"]
+    security_group_ids = ["sg-functions"]
+    vpc_endpoints = {
+      vpc_id          = "vpc-1"
+      route_table_ids = ["rtb-1"]
+      private_dns     = true
+      admit           = { cidrs = ["10.0.0.0/16"], security_group_ids = ["sg-others"], prefix_list_ids = ["pl-office"] }
+    }
+    access_log_bucket = "our-access-logs"
   }
 
   assert {
@@ -457,53 +471,6 @@ run "the_page_is_behind_the_company_s_own_front_and_there_is_a_proof" {
     condition     = local.functions.notary == "starmend-test-notary" && contains(keys(local.alarms), "function-errors-notary")
     error_message = "A notary that refuses to sign is an alarm."
   }
-}
-
-run "no_page_a_paused_dataset_and_a_proof_in_another_account" {
-  command = plan
-
-  variables {
-    schedules_enabled = true
-    health_page       = { enabled = false }
-    paused_datasets   = ["sales"]
-    proof             = { enabled = true, bucket = "company-anchors" }
-  }
-
-  assert {
-    condition = (
-      local.page_link == null && !contains(keys(output.functions), "page")
-      && !contains(keys(aws_cloudwatch_metric_alarm.schedule_silent), "page")
-    )
-    error_message = "Where no page is wanted there is none, no alarm of it and no link to it."
-  }
-
-  assert {
-    condition = (
-      module.databases[0].schedules["sales"].state == "DISABLED"
-      && module.feeds[0].schedules["quotes"].state == "ENABLED"
-      && module.auditor[0].schedules["sales"].state == "ENABLED"
-    )
-    error_message = "A deployment leaves a paused dataset's acquisition off, and nothing else."
-  }
-
-  assert {
-    condition     = length(aws_s3_bucket.anchors) == 0 && local.anchors_arn == "arn:aws:s3:::company-anchors"
-    error_message = "The anchors go to the bucket that is named, and no other is made."
-  }
-}
-
-run "schedules_on_in_a_private_network" {
-  command = plan
-
-  variables {
-    schedules_enabled  = true
-    vpc_subnet_ids     = ["subnet-1", "subnet-2"]
-    security_group_ids = ["sg-1"]
-    analyst_principals = ["arn:aws:iam::111122223333:role/people"]
-    company_tags       = { cost-centre = "4711" }
-    object_lifecycle   = false
-    layer_zips         = null
-  }
 
   assert {
     condition = alltrue([
@@ -527,7 +494,7 @@ run "schedules_on_in_a_private_network" {
     condition = alltrue([
       for alarm in aws_cloudwatch_metric_alarm.schedule_silent :
       alarm.treat_missing_data == "breaching" && alarm.period % 60 == 0
-    ]) && toset(keys(aws_cloudwatch_metric_alarm.schedule_silent)) == toset(["extract", "page", "request"])
+    ]) && toset(keys(aws_cloudwatch_metric_alarm.schedule_silent)) == toset(["extract", "notary", "page", "request"])
     error_message = "A schedule that falls silent is an alarm."
   }
 
@@ -538,56 +505,6 @@ run "schedules_on_in_a_private_network" {
       && length(aws_lambda_layer_version.this) == 0
     )
     error_message = "Variables add the analysts' role and leave out what an emulator does not need."
-  }
-}
-
-run "database_only" {
-  command = plan
-
-  variables {
-    contracts_file = "tests/fixtures/database-only.json"
-  }
-
-  assert {
-    condition = (
-      length(aws_kinesis_stream.feed) + length(aws_kinesis_firehose_delivery_stream.feed)
-      + length(module.feeds) + length(module.requests) == 0
-    )
-    error_message = "Without a feed there is nothing of a feed's to pay for."
-  }
-
-  assert {
-    condition     = keys(module.auditor[0].schedules) == ["sales"] && contains(keys(output.functions), "repair")
-    error_message = "A database is audited without a feed, and its lost objects are brought back."
-  }
-}
-
-run "feed_only" {
-  command = plan
-
-  variables {
-    contracts_file = "tests/fixtures/feed-only.json"
-  }
-
-  assert {
-    condition     = length(module.databases) == 0 && !strcontains(module.auditor[0].machine.definition, "Extract again")
-    error_message = "Without a database nothing of the auditor talks to one."
-  }
-}
-
-run "private_network_without_any_road_to_aws" {
-  command = plan
-
-  variables {
-    vpc_subnet_ids     = ["subnet-1", "subnet-2"]
-    security_group_ids = ["sg-functions"]
-    vpc_endpoints = {
-      vpc_id          = "vpc-1"
-      route_table_ids = ["rtb-1"]
-      private_dns     = true
-      admit           = { cidrs = ["10.0.0.0/16"], security_group_ids = ["sg-others"], prefix_list_ids = ["pl-office"] }
-    }
-    access_log_bucket = "our-access-logs"
   }
 
   assert {
@@ -635,13 +552,73 @@ run "private_network_without_any_road_to_aws" {
   }
 }
 
-run "a_private_network_that_others_use" {
+run "database_only" {
   command = plan
 
   variables {
+    contracts_file = "tests/fixtures/database-only.json"
+  }
+
+  assert {
+    condition = (
+      length(aws_kinesis_stream.feed) + length(aws_kinesis_firehose_delivery_stream.feed)
+      + length(module.feeds) + length(module.requests) == 0
+    )
+    error_message = "Without a feed there is nothing of a feed's to pay for."
+  }
+
+  assert {
+    condition     = keys(module.auditor[0].schedules) == ["sales"] && contains(keys(output.functions), "repair")
+    error_message = "A database is audited without a feed, and its lost objects are brought back."
+  }
+}
+
+run "feed_only" {
+  command = plan
+
+  variables {
+    contracts_file = "tests/fixtures/feed-only.json"
+  }
+
+  assert {
+    condition     = length(module.databases) == 0 && !strcontains(module.auditor[0].machine.definition, "Extract again")
+    error_message = "Without a database nothing of the auditor talks to one."
+  }
+}
+
+run "no_page_a_paused_dataset_and_a_proof_in_another_account_in_a_private_network_that_others_use" {
+  command = plan
+
+  variables {
+    schedules_enabled  = true
+    health_page        = { enabled = false }
+    paused_datasets    = ["sales"]
+    proof              = { enabled = true, bucket = "company-anchors" }
     vpc_subnet_ids     = ["subnet-1"]
     security_group_ids = ["sg-functions"]
     vpc_endpoints      = { vpc_id = "vpc-1", route_table_ids = ["rtb-1"] }
+  }
+
+  assert {
+    condition = (
+      local.page_link == null && !contains(keys(output.functions), "page")
+      && !contains(keys(aws_cloudwatch_metric_alarm.schedule_silent), "page")
+    )
+    error_message = "Where no page is wanted there is none, no alarm of it and no link to it."
+  }
+
+  assert {
+    condition = (
+      module.databases[0].schedules["sales"].state == "DISABLED"
+      && module.feeds[0].schedules["quotes"].state == "ENABLED"
+      && module.auditor[0].schedules["sales"].state == "ENABLED"
+    )
+    error_message = "A deployment leaves a paused dataset's acquisition off, and nothing else."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.anchors) == 0 && local.anchors_arn == "arn:aws:s3:::company-anchors"
+    error_message = "The anchors go to the bucket that is named, and no other is made."
   }
 
   assert {

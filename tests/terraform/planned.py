@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.planning import ACCOUNT
@@ -105,7 +106,7 @@ def _instances(
 ) -> Iterator[dict[str, Any]]:
     key = planned.get("index")
     for name in keyed.get(key, (key,)) if isinstance(key, str) else (key,):
-        values = _replaced(planned["values"], renamed, {} if name == key else {str(key): str(name)})
+        values = replaced(planned["values"], renamed, {} if name == key else {str(key): str(name)})
         _fill(planned["type"], values)
         yield {
             **({} if name is None else {"index_key": name}),
@@ -115,7 +116,8 @@ def _instances(
         }
 
 
-def _replaced(value: Any, renamed: Mapping[str, str], keys: Mapping[str, str]) -> Any:
+def replaced(value: Any, renamed: Mapping[str, str], keys: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """A value with the texts in it under other names, by the rule of :func:`standing`."""
     if isinstance(value, str):
         if value in renamed:
             return renamed[value]
@@ -124,9 +126,9 @@ def _replaced(value: Any, renamed: Mapping[str, str], keys: Mapping[str, str]) -
             value = value.replace(old, new)
         return value
     if isinstance(value, list):
-        return [_replaced(part, renamed, keys) for part in value]
+        return [replaced(part, renamed, keys) for part in value]
     if isinstance(value, dict):
-        return {name: _replaced(part, renamed, keys) for name, part in value.items()}
+        return {name: replaced(part, renamed, keys) for name, part in value.items()}
     return value
 
 

@@ -9,7 +9,6 @@ as a window that was certified otherwise before or as rows that no certificate s
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,8 +19,9 @@ from tests.fakes.objects import MemoryObjects
 from tests.support.attacks import Attacker, NoRightError, Rights, SignedLake
 from tests.support.feed_simulation import feed_simulation, with_entities
 from tests.support.feeds import contracts_in
-from tests.support.planning import ACCOUNT, Change, Planner, managed
-from tests.terraform.planned import standing
+from tests.support.planning import ACCOUNT, Change, managed
+from tests.terraform.conftest import ENVIRONMENT, PROJECT, REGION, SUFFIX
+from tests.terraform.planned import replaced
 
 from core.audit.certificate import certificate_key, head_key, window_digest
 from core.evolution.deployments import ContractForm, Deployment, deployment_key, form_key
@@ -59,9 +59,17 @@ def roles_in(resources: list[Change], prefix: str = "starmend-test") -> set[str]
 
 
 @pytest.fixture(scope="module")
-def resources(planner: Planner, deployed: dict[str, Any]) -> list[Change]:
-    """All that stands after the plan, so that of what is new every grant can be read, too."""
-    return planned(managed(planner.shown(json.loads(standing(deployed, renamed={}, keyed={})))))
+def resources(longest: dict[str, Any]) -> list[Change]:
+    """All that stands after a plan of which every grant can be read, under the names that the attacks have."""
+    environment = f"{ENVIRONMENT}-{SUFFIX}"
+    prefix = f"{PROJECT}-{environment}"
+    names = {
+        prefix: "starmend-test",
+        prefix.replace("-", "_"): "starmend_test",
+        f"{PROJECT}/{environment}": "starmend/test",
+        REGION: "us-east-1",
+    }
+    return planned([replaced(change, names) for change in managed(longest)])
 
 
 @pytest.fixture(scope="module")
