@@ -39,7 +39,11 @@ def greens(tab: Tab) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("mode", ["light", "dark", "phone"])
+# What differs between the modes of a page that is not old, test_barriers has in all three.
+IN_EVERY_MODE = ["light", *(pytest.param(mode, marks=pytest.mark.long) for mode in ("dark", "phone"))]
+
+
+@pytest.mark.parametrize("mode", IN_EVERY_MODE)
 def test_a_page_made_on_friday_is_not_green_on_monday(open_page: Opener, mode: str) -> None:
     page = pages(whole(), "page.html")
     fresh = open_page(page, mode)
@@ -89,7 +93,7 @@ def test_whoever_runs_no_scripts_reads_until_when_it_is_valid() -> None:
     assert "Valid until 2026-11-27 18:50 UTC" in text
 
 
-@pytest.mark.parametrize("mode", ["light", "dark", "phone"])
+@pytest.mark.parametrize("mode", IN_EVERY_MODE)
 def test_nothing_serious_stands_in_anybodys_way_on_an_old_page(open_page: Opener, mode: str) -> None:
     tab = open_page(pages(planted(), "page.html"), mode, after=WEEKEND)
     tab.page.add_script_tag(content=AXE)
