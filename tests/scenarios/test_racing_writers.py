@@ -10,7 +10,7 @@ from tests.chaos.writers import WRITERS, writers
 
 pytestmark = pytest.mark.emulator
 
-COMMITS = 64
+COMMITS = 32
 
 
 def test_sixteen_processes_lose_and_double_nothing_and_no_reader_ever_sees_less(tmp_path: Path) -> None:
