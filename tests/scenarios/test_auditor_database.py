@@ -14,6 +14,8 @@ from tests.support.database_simulation import DatabaseSimulation, database_simul
 from tests.support.sources import source
 from tests.support.vandal import Vandal
 
+from auditor.evidence.results import AuditResult, WindowResult
+from auditor.run_files import read_run_file
 from core.audit.findings import DeletedRows, OrphanKeys
 from core.audit.repair_jobs import FetchRows
 from core.contract.model import HASH, HASH_LIST
@@ -297,6 +299,42 @@ def test_an_orphan_waits_for_its_parent_and_the_admins_hear_once_that_the_source
         answers = simulation.heal()
         assert answers["audit"]["healthy"]
         assert answers["conclude"]["recovered"] == ["orphan_key"]
+
+
+def fact_windows(simulation: DatabaseSimulation, run: str) -> list[WindowResult]:
+    """The windows that have orders, as the run's first scan saw them."""
+    result = AuditResult.from_data(read_run_file(simulation.lake.records, run, "audit-0"))
+    return [window for window in result.windows if window.subject == "fact_sales_order" and window.counts["expected"]]
+
+
+def test_no_window_is_certified_while_nobody_knows_the_parents_of_its_rows() -> None:
+    """Found by a seed: an orphan was passed over while its dimension was broken, and its month certified for good."""
+    with database_simulation(settings={"complete_within": 0}) as simulation:
+        assert simulation.heal()["audit"]["healthy"]
+        orphan = Vandal(simulation, seed=0).orphan()
+        assert orphan
+        simulation.lake.partitions.delete([pointer_key("dim_design")])
+        assert "orphan_key" not in kinds(simulation.audited(run="broken"))
+        windows = fact_windows(simulation, "broken")
+        assert windows
+        assert all("unknown_parent" in window.touched_by and not window.whole for window in windows)
+        simulation.heal(run="mended")
+        assert any(orphan.named(finding) for look in (0, 1) for finding in simulation.findings("mended", look))
+
+
+def test_a_row_whose_parent_may_be_on_its_way_is_no_orphan_and_its_window_is_not_certified_yet() -> None:
+    with database_simulation(settings={"complete_within": 86_400}) as simulation:
+        assert simulation.heal()["audit"]["healthy"]
+        simulation.changes.insert_orphans(1)
+        simulation.extract()
+        assert simulation.audited(run="awaited") == []
+        *older, newest = fact_windows(simulation, "awaited")
+        assert newest.touched_by == ("awaited_parent",)
+        assert all(window.whole for window in older)
+        simulation.changes.adopt()
+        simulation.extract()
+        assert simulation.audited(run="come") == []
+        assert not any(window.touched_by for window in fact_windows(simulation, "come"))
 
 
 def test_a_parent_that_only_the_source_has_is_fetched_by_its_key() -> None:

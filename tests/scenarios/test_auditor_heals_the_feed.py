@@ -14,7 +14,10 @@ import pytest
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, some_points, with_entities
 from tests.support.feeds import ROOT, contracts_in
 
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
 from auditor.services import Budget
+from core.audit.findings import StaleDerived
 from core.contract.model import Contracts
 from core.ports import StreamRecord
 from core.warehouse.pointer import pointer_key
@@ -420,6 +423,24 @@ def test_a_symbol_that_no_dimension_knows_is_an_orphan_until_its_parent_is_made(
     assert answers["audit"]["kinds"] == {"orphan_key": 1}
     assert answers["verify"]["healthy"]
     assert [row["symbol"] for row in feed.rows("dim_symbol")] == ["AAPL", "AMD", "ZM"]
+
+
+@pytest.mark.parametrize("harm", ["pointer", "object"])
+def test_a_lost_dimension_of_the_feed_is_made_again_and_no_window_certified_while_its_keys_are_unknown(
+    feed: FeedSimulation, harm: str
+) -> None:
+    """Nobody looked at it: a process that had made it once did so no more, and audits took its symbols for unknown."""
+    an_hour(feed)
+    rows = feed.lake.rows("dim_symbol")
+    pointer = feed.lake.partitions.read_pointer("dim_symbol")
+    feed.lake.partitions.delete([pointer_key("dim_symbol") if harm == "pointer" else pointer.target])
+    feed.heal(run="lost")
+    first = AuditResult.from_data(read_run_file(feed.lake.records, "lost", "audit-0"))
+    assert [finding.table for finding in first.findings if isinstance(finding, StaleDerived)] == ["dim_symbol"]
+    assert {reason for window in first.windows for reason in window.touched_by} == {"unknown_parent: fact_quote.symbol"}
+    assert feed.lake.rows("dim_symbol") == rows
+    assert len(certificates(feed)) == 1
+    assert feed.mail.sent == []
 
 
 def test_a_rollup_that_was_changed_is_made_again(feed: FeedSimulation) -> None:

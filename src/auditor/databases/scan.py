@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
 from auditor.databases.choose import DatabaseOrder
-from auditor.databases.derived import derived_findings
 from auditor.databases.memory import Memory, read_memory
 from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
@@ -23,6 +22,7 @@ from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
+from auditor.warehouse.derived import derived_findings
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced

@@ -52,6 +52,7 @@ class PartitionScan:
     held: list[HeldPartition] = field(default_factory=list)
     rules: list[BrokenRule] = field(default_factory=list)
     orphans: list[OrphanKeys] = field(default_factory=list)
+    unknown_parents: list[str] = field(default_factory=list)
     kept: dict[str, Undecoded] = field(default_factory=dict)
     outdated: list[OutdatedPlace] = field(default_factory=list)
 
@@ -175,3 +176,5 @@ def _check_rules(scan: PartitionScan, table: Table, partition: Held, parents: Pa
             lost = orphans(table, column, partition.rows.column(column.name), known)
             if lost is not None and column.missing == "alarm":
                 scan.orphans.append(lost)
+        elif column.references:
+            scan.unknown_parents.append(f"{table.name}.{column.name}")

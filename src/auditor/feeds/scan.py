@@ -25,9 +25,10 @@ from auditor.repairs.outcomes import read_reports
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.state import read_state
+from auditor.warehouse.derived import derived_findings
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import OutdatedPlace, find_outdated
-from auditor.warehouse.parents import parents_of
+from auditor.warehouse.parents import UNKNOWN_PARENT, parents_of
 from auditor.warehouse.partitions import SeenPartitions
 from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
@@ -92,12 +93,16 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     )
     outdated = find_outdated(services, contract, order.outdated, seen)
     rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
-    lagging = find_lagging_mirrors(services, contract) if order.beside else ()
+    beside: list[Finding] = []
+    if order.beside:
+        has_facts = any(partitions.targets.values())  # what they refer to is made when the first of them is
+        beside += derived_findings(services, contract, now=now, settle=feed.settle) if has_facts else ()
+        beside += find_lagging_mirrors(services, contract)
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *findings, *letters, *lagging, *outdated, *unreferenced.findings),
+        findings=(*objects, *findings, *letters, *beside, *outdated, *unreferenced.findings),
         targets=partitions.targets,
         objects_until=until,
         audited_at=iso(seconds),
@@ -334,6 +339,7 @@ def _touched_by(contract: Contract, feed: Feed, scanned: ScannedWindows, window:
         if window.overlaps(first, last):
             reasons.append(f"{finding.kind}: {finding.table}/{finding.partition}")
     reasons += [f"{orphan.kind}: {orphan.table}.{orphan.column}" for orphan in partitions.orphans]
+    reasons += [f"{UNKNOWN_PARENT}: {column}" for column in partitions.unknown_parents]
     points = [point for point in scanned.disputed if window.start <= epoch(point.at) < window.end]
     reasons += [f"{point.kind}: {point.table}/{point.partition}" for point in points]
     return tuple(dict.fromkeys(reasons))

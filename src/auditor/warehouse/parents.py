@@ -14,6 +14,7 @@ from core.contract.references import parent_of
 from core.ports import PartitionStore
 from core.warehouse.order import as_array
 
+UNKNOWN_PARENT = "unknown_parent"  # why a window is not certified: nobody knows what its rows may refer to
 Parents = Callable[[str], pa.Array | None]  # "dim_symbol.symbol" -> its values; None where the table has no commit yet
 
 

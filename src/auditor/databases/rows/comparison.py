@@ -33,7 +33,7 @@ from auditor.evidence.results import AuditResult, WindowResult
 from auditor.run_files import read_run_file, run_file_key
 from auditor.services import Services
 from auditor.warehouse.outdated import OutdatedPlace
-from auditor.warehouse.parents import Parents, parents_of, references_of
+from auditor.warehouse.parents import UNKNOWN_PARENT, Parents, parents_of, references_of
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from core.audit.findings import (
     BrokenPartition,
@@ -73,7 +73,9 @@ from core.landing.ingest_objects import EPOCH
 from core.time import epoch, format_instant, iso
 from core.warehouse.order import Ints, as_array
 
-ORPHANS_NAMED = 500
+NAMED = 500  # orphans
+NEVER_EXTRACTED = datetime.max.replace(tzinfo=UTC)  # the watermark of what is made from a contract alone
+AWAITED_PARENT = "awaited_parent"  # why a window is not certified: what its rows refer to may be on its way
 REASONS_SHOWN = 5
 KEYS_AT_ONCE = 2_000  # of one question
 MOST_FILLED = 10_000  # rows of a slice that are named to be hashed; those beyond are counted, and named by a later scan
@@ -145,7 +147,7 @@ class _Comparison:
         self._services = services
         self._terms = terms
         self._contract = terms.contract
-        self._parents: Parents = parents_of(services.partitions, services.contracts.table)
+        self._stored_parents: Parents = parents_of(services.partitions, services.contracts.table)
         run, release = f"{terms.run}/{terms.attempt}", services.code_version
         self._proofs = Proofs(services.partitions, services.records, terms.contract, release, run)
         self._owed_until = services.now() - timedelta(seconds=source.complete_within)
@@ -181,7 +183,7 @@ class _Comparison:
             holdings = self._holdings(target, slices, buckets)
             sound = [holding for holding in holdings if holding.comparable]
             ours = [holding.sums(until=_micros(until), buckets=buckets) for holding in sound]
-            lost = list(self._orphans(target, sound, until)) if sound else []
+            lost, without = self._orphans(target, sound, until)
             compared = self._compared
             try:
                 counted = self._counted(target, slices, ours, asked.result(), until, buckets)
@@ -218,7 +220,7 @@ class _Comparison:
             compared.findings += rule_breaks
             most = max(compared.rows.get(target.table.name, 0), holding.count)
             compared.rows[target.table.name] = most
-            touched = [finding.kind for finding in (*rule_breaks, *lost)]
+            touched = [*(finding.kind for finding in rule_breaks), *without[holding.slice]]
             touched += ["changed_row"] if moves_on else []
             touched += ["unfilled_row"] if lacking.columns else []
             if nowhere.differs or unplaced.may_be_anywhere(target):
@@ -434,33 +436,63 @@ class _Comparison:
         if holding.target.table.kind == "fact" and len(paths) == 1:
             yield from broken_rules(holding.target.table, paths[0], holding.live)
 
-    def _orphans(self, target: Target, holdings: Sequence[Holding], until: datetime) -> Iterable[OrphanKeys]:
-        """Orphans among current rows; one whose parent may still be on its way is passed over.
+    def _orphans(
+        self, target: Target, holdings: Sequence[Holding], until: datetime
+    ) -> tuple[list[OrphanKeys], dict[Slice, list[str]]]:
+        """Orphans among current rows, and by slice why it is not certified: of them, or of what nobody knows yet.
 
-        A table in which nothing changes has an old watermark: there the time counts within which rows are promised.
+        Of a parent that is broken nobody knows the keys. One that may still be on its way is awaited: a table in which
+        nothing changes has an old watermark, and there the time counts within which rows are promised.
         """
-        amiss = [holding for holding in holdings if not holding.in_order]
-        for column in target.table.columns if amiss else ():
+        lost: list[OrphanKeys] = []
+        without: dict[Slice, list[str]] = {holding.slice: [] for holding in holdings}
+        for column in target.table.columns:
             parent = parent_of(column)
-            if not parent or parent in self._terms.broken or column.missing != "alarm":
+            if not parent:
                 continue
-            known = self._parents(column.references)
+            known = None if parent in self._terms.broken else self._parents(column.references)
             if known is None:
-                continue
-            bound = _micros(min(until, max(self._watermark_of(parent), self._owed_until)))
-            values = pa.chunked_array(
-                [
-                    as_array(holding.live.column(column.name)).filter(pa.array(holding.versions < bound))
-                    for holding in amiss
-                ]
-            )
-            lost = orphans(target.table, column, values, known, named=ORPHANS_NAMED)
-            if lost is not None:
-                yield lost
+                for holding in holdings:
+                    if holding.live.column(column.name).null_count < len(holding.live):
+                        without[holding.slice].append(UNKNOWN_PARENT)
+            elif column.missing == "alarm":
+                due = _micros(min(until, max(self._watermark_of(parent), self._owed_until)))
+                amiss = [holding for holding in holdings if not holding.in_order]
+                orphaned = [_values(holding, column.name, end=due) for holding in amiss]
+                for holding, values in zip(amiss, orphaned, strict=True):
+                    awaiting = _values(holding, column.name, start=due, end=_micros(until))
+                    if orphans(target.table, column, values, known):
+                        without[holding.slice].append("orphan_key")
+                    elif orphans(target.table, column, awaiting, known):
+                        without[holding.slice].append(AWAITED_PARENT)
+                chunks = [chunk for values in orphaned for chunk in values.chunks]
+                if chunks and (finding := orphans(target.table, column, pa.chunked_array(chunks), known, named=NAMED)):
+                    lost.append(finding)
+        return lost, without
+
+    def _parents(self, reference: str) -> pa.Array | None:
+        """The values that a column may refer to; None where nobody knows them.
+
+        Of a table that was extracted and has no commit there are none.
+        """
+        values = self._stored_parents(reference)
+        if values is None and EPOCH < self._watermark_of(reference.partition(".")[0]) < datetime.max.replace(
+            tzinfo=UTC
+        ):
+            return pa.nulls(0)
+        return values
 
     def _watermark_of(self, parent: str) -> datetime:
         source = self._services.contracts.table(parent).source
-        return self._terms.watermarks.get(source, datetime.max.replace(tzinfo=UTC))
+        return self._terms.watermarks.get(source, NEVER_EXTRACTED)
+
+
+def _values(holding: Holding, column: str, *, start: int | None = None, end: int) -> pa.ChunkedArray:
+    """A column of the live rows whose versions lie between (microseconds)."""
+    between = holding.versions < end
+    if start is not None:
+        between &= holding.versions >= start
+    return pa.chunked_array([as_array(holding.live.column(column)).filter(pa.array(between))])
 
 
 def _moved_rows(target: Target, moves: Moves) -> MovedRows:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.audited import AuditedDatabase, database_contract
 from tests.support.tables import column, rows_of
 
-from auditor.databases.derived import DerivedFinding, derived_findings
+from auditor.warehouse.derived import DerivedFinding, derived_findings
 from core.contract.model import Contracts, Table
 from core.warehouse.current_state import current_table
 from processing.derived.dimensions import derive_dimension
