@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pyarrow as pa
 
-ROOMS = ("core.", "aws.", "ingestion.", "processing.", "auditor.", "mirror.")
+ROOMS = ("core.", "aws.", "ingestion.", "processing.", "auditor.", "mirror.", "starmend_reader.")
 
 
 class Inline(Executor):

@@ -6,7 +6,19 @@ from collections.abc import Callable
 
 from tests.simulation.simulation import simulate
 
-ACTORS = ("operators", "changes", "mirror", "disasters", "firehose", "database", "spells", "moods", "reader", "shop")
+ACTORS = (
+    "operators",
+    "changes",
+    "mirror",
+    "disasters",
+    "firehose",
+    "database",
+    "spells",
+    "moods",
+    "reader",
+    "shop",
+    "analyst",
+)
 FAULTS = (
     "killed", "lost", "hidden", "conflict", "partly", "unanswered", "container lost", "message late", "message twice",
     "message again", "records twice", "records reordered", "delivery split", "event lost", "event late",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.simulation.analyst import Analyst
 from tests.simulation.changes import Changes
 from tests.simulation.cloud import Cloud, in_this_process, simulated_contracts
 from tests.simulation.judge import FEED, SHOP, STEP, Judge
@@ -63,6 +64,7 @@ class Simulation:
         self.operators = Operators(self.cloud, self.judge, seed, self.until)
         self.workload.on_lost = self.operators.mend
         self.changes = Changes(self.cloud, self.judge, seed, self.until, begin_before=self.operators.rebuild_or_replay)
+        self.analyst = Analyst(self.cloud, self.judge, seed)
         self.machine = self.cloud.machine()
         self.runs = 0
         self.audited: dict[str, float] = {}  # when the last audit that succeeded began
@@ -78,6 +80,7 @@ class Simulation:
                     ("mirror", self.operators.mirror),
                     ("operators", self.operators.work),
                     ("changes", self.changes.deploy),
+                    ("analyst", self.analyst.work),
                 )
                 for name, actor in others:
                     if name not in self.off:

@@ -18,5 +18,5 @@ def test_what_a_failure_does_not_need_is_left_out_and_the_rest_stays(monkeypatch
     days, off = shrinking.shrink(7, 2.0)
     assert (days, off) == (0.5, {*shrinking.ACTORS, *shrinking.FAULTS} - needed)
     assert shrinking.command(7, days, off).startswith(
-        'python -m tests.simulation --seed 7 --days 0.5 --without "changes"'
+        'python -m tests.simulation --seed 7 --days 0.5 --without "analyst"'
     )

@@ -108,7 +108,10 @@ class Witness:
         self.cloud.records.write = written  # type: ignore[method-assign]
 
     def _see_receipt(self, receipt: Mapping[str, Any]) -> None:
-        """When it is written, every row of its object is there for readers."""
+        """When it is written, every row of its object is there for readers; none of the shop's was ever refused."""
+        refused = receipt["rejected"] or receipt["outside"] or receipt["outcome"] == "halted"
+        if refused and receipt["dataset"] == SHOP:
+            self.judge.say(f"rows of {receipt['object']} are refused: {receipt}")
         stored = self.cloud.ingest._objects.get(receipt["object"])
         if stored is None or stored[0].etag != receipt["etag"] or receipt["rejected"] or receipt["outside"]:
             return
