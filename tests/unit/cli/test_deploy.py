@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.support.commands import Command
+from tests.support.commands import Command, commands
 from tests.support.layers import built_layers
 from tests.support.simulated_aws import ClientOf
 
@@ -110,23 +108,26 @@ def test_a_bad_contract_is_refused_before_anything_is_asked_of_aws(
 
 
 @pytest.mark.parametrize("verb", ["bootstrap", "plan", "apply", "destroy"])
-def test_without_credentials_there_is_one_line_that_says_what_to_do(verb: str, tmp_path: Path) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+def test_without_credentials_there_is_one_line_that_says_what_to_do(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     nothing = {
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY / "src"),
+        "HOME": str(tmp_path),
     }  # fmt: skip
+    for name, value in nothing.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
     more = [] if verb == "bootstrap" else ["--contracts", CONTRACTS]
     more += ["--yes"] if verb == "destroy" else []
-    done = subprocess.run(
-        [sys.executable, "-c", "from cli.main import main; main()", "deploy", verb, "--env", "dev", *more],
-        cwd=tmp_path, env=kept | nothing, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    lines = [line for line in done.stderr.splitlines() if "find the account" in line]
-    assert done.returncode == 3, done.stderr
+    said = commands(monkeypatch, capsys)("deploy", verb, "--env", "dev", *more)
+    lines = [line for line in said.err.splitlines() if "find the account" in line]
+    assert said.code == 3, said.err
     assert len(lines) == 1
     assert "aws sts get-caller-identity" in lines[0]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in said.err
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:
