@@ -24,7 +24,7 @@ from core.authoring.rules import check_contract, contradicted_plans, shared_tabl
 from core.authoring.written import Document, explain_key, explain_shape, explain_syntax
 from core.contract.codec import content_hash
 from core.contract.model import Contract, Contracts, Database, Feed, Lookup, TradingCalendar
-from core.feeds.grid import expected_slots
+from core.feeds.grid import expects_slots
 from core.warehouse.row_layout import basis_of
 
 
@@ -172,7 +172,7 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
 
 def _check_cadence(feed: Feed, calendar: TradingCalendar, last: dt.date, problems: Problems) -> None:
     """Refuse a feed of which nothing is ever expected: it would be healthy for ever. Say that a calendar ends."""
-    if not len(expected_slots(calendar, every=feed.every, start=calendar.covers_from, end=calendar.covers_to)):
+    if not expects_slots(calendar, every=feed.every, start=calendar.covers_from, end=calendar.covers_to):
         problem = (
             f"no slot of {feed.every // 3600} hours begins while {calendar.name} is open, so nothing would be expected"
         )

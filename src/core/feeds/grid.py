@@ -6,6 +6,7 @@ and is made only when asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,17 +24,26 @@ def expected_slots(calendar: TradingCalendar, *, every: int, start: int, end: in
 
     Raises ``InvalidData`` where the calendar does not cover the window.
     """
-    if end <= start:
-        return np.empty(0, np.int64)
-    require_covered(calendar, start, end)
-    parts = [
-        np.arange(first, last, step, dtype=np.int64)
-        for since, until, step in spans_of_cadence(calendar, every=every, start=start, end=end)
-        for opens, closes in calendar.segments
-        if opens < until and closes > since
-        if (first := _at_or_after(max(opens, since), step)) < (last := min(closes, until))
-    ]
+    parts = [np.arange(*run, dtype=np.int64) for run in _runs(calendar, every=every, start=start, end=end)]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def expects_slots(calendar: TradingCalendar, *, every: int, start: int, end: int) -> bool:
+    """Whether any slot is expected in ``[start, end)``, without making them: a year of minutes is half a million."""
+    return any(True for _ in _runs(calendar, every=every, start=start, end=end))
+
+
+def _runs(calendar: TradingCalendar, *, every: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The runs of slots while the calendar is open: the first, the end, the seconds from each to the next."""
+    if end <= start:
+        return
+    require_covered(calendar, start, end)
+    for since, until, step in spans_of_cadence(calendar, every=every, start=start, end=end):
+        for opens, closes in calendar.segments:
+            if opens < until and closes > since:
+                first, last = _at_or_after(max(opens, since), step), min(closes, until)
+                if first < last:
+                    yield first, last, step
 
 
 def steps_of(calendar: TradingCalendar, slots: Slots, *, every: int) -> Slots:

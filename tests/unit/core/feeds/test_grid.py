@@ -15,7 +15,7 @@ from core.authoring.calendars import trading_calendar
 from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
 from core.errors import InvalidData
 from core.feeds.calendar import entities_at, expected_between, is_expected, ranges, slot_of, slots_in, validity
-from core.feeds.grid import expected_slots, feed_grid
+from core.feeds.grid import expected_slots, expects_slots, feed_grid
 from core.time import epoch, iso
 
 FIRST, LAST = dt.date(2026, 1, 1), dt.date(2027, 12, 31)
@@ -86,6 +86,7 @@ def test_windows_across_dst_month_end_and_half_days_agree_with_the_library(start
 )
 def test_slots_of_any_window_are_those_that_are_expected_one_by_one(start: int, length: int, every: int) -> None:
     slots = expected_slots(XNYS, every=every, start=start, end=start + length)
+    assert expects_slots(XNYS, every=every, start=start, end=start + length) == bool(len(slots))
     grid = range(-(-start // every) * every, start + length, every)
     assert slots.tolist() == [slot for slot in grid if is_expected(XNYS, slot)]
     assert slots.tolist() == expected_between(XNYS, every=every, start=start, end=start + length)
