@@ -11,7 +11,9 @@ from core.audit.repair_jobs import FetchRows
 pytestmark = pytest.mark.database
 
 
+@pytest.mark.long
 def test_random_histories_of_moves_end_as_the_source_is_and_stay_so_when_they_are_made_again() -> None:
+    """``make chaos`` has more of them (``moved_rows``); one move of each kind is below."""
     moving = history(9, rounds=2)
     assert moving.faults == []
     assert moving.moved >= 2

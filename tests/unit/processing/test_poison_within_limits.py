@@ -15,7 +15,7 @@ from tests.support.poison import BODIES, BOMBS, METADATA, POISONED_LINES
 from tests.support.poison_measured import KINDS, OBJECTS
 from tests.support.terraform_defaults import default_of
 
-SCALE = 64  # the bounds of bombs are divided by it; ``make chaos`` measures them whole
+SCALE = 160  # the bounds of bombs are divided by it; ``make chaos`` measures them whole
 SLOW = ("bad lines without end",)  # three blocks of 700,000 lines each are read before it is halted
 HALTED = {
     **dict.fromkeys(BODIES, ("truncated", "corrupt")),
