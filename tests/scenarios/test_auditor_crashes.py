@@ -81,11 +81,11 @@ def test_the_scenario_is_what_it_says(damaged: tuple[FeedSimulation, Moment]) ->
     assert len(result["told"]) == 1
 
 
-@pytest.mark.parametrize("offset", range(EVERY))
+@pytest.mark.parametrize("offset", range(0, EVERY, 2))
 def test_a_killed_audit_that_is_started_again_ends_the_same(
     damaged: tuple[FeedSimulation, Moment], offset: int
 ) -> None:
-    """At each of its effects, in one way after the other."""
+    """At every second of its effects, in one way after the other; ``make chaos`` has each in every way."""
     count, _ = undisturbed(*damaged)
     for number in range(offset, count, EVERY):
         assert_ends_the_same(*damaged, Point(number, WAYS[number % len(WAYS)]))

@@ -99,7 +99,9 @@ def test_after_a_crash_at_any_effect_the_next_pass_makes_it_whole(database: Scra
         assert sandbox.object_keys() == before
 
 
+@pytest.mark.long
 def test_after_crash_upon_crash_it_still_becomes_whole(database: ScratchDatabase) -> None:
+    """In ``make test``: each crash alone, above, and pairs of them in test_crash_points."""
     chance = random.Random(20261120)
     for _ in range(25):
         sandbox = fresh(database)
