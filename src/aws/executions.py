@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -76,17 +77,24 @@ class StateMachine:
 
     def watch(self, execution: str, *, every: float = 1.0) -> Iterator[str]:
         """The names of the states that it enters, as they come, until it is over."""
-        yielded = 0
+        seen = 0
         while True:
             over = self.describe(execution).status != "RUNNING"
-            events = self._events(execution)
-            for event in events[yielded:]:
+            for event in self._events_after(execution, seen):
                 if str(event["type"]).endswith(_ENTERED):
                     yield str(event["stateEnteredEventDetails"]["name"])
-            yielded = len(events)
+                seen = int(event["id"])
             if over:
                 return
             self._sleep(every)
+
+    def _events_after(self, execution: str, seen: int) -> list[Any]:
+        """The events behind the one of that number, in order, without their data: no look reads all that was before."""
+        with reaching("read execution history", execution):
+            paginator = self._client.get_paginator("get_execution_history")
+            pages = paginator.paginate(executionArn=execution, reverseOrder=True, includeExecutionData=False)
+            newest_first = (event for page in pages for event in page["events"])
+            return list(itertools.takewhile(lambda event: int(event["id"]) > seen, newest_first))[::-1]
 
     def _events(self, execution: str) -> list[Any]:
         with reaching("read execution history", execution):

@@ -19,7 +19,7 @@ from core.time import format_second
 from local.invoking import Say, query_rows
 from local.stack import Stack
 
-WATCH_SECONDS = 0.5  # each look reads the whole history of the execution, which costs the emulator as much as a step
+WATCH_SECONDS = 0.5
 
 HOURLY = """
     select symbol, date_format(hour, '%H:00') as hour, open, high, low, close, minutes, repaired, complete
