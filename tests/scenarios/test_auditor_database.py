@@ -308,7 +308,7 @@ def fact_windows(simulation: DatabaseSimulation, run: str) -> list[WindowResult]
 
 
 def test_no_window_is_certified_while_nobody_knows_the_parents_of_its_rows() -> None:
-    """Found by a seed: an orphan was passed over while its dimension was broken, and its month certified for good."""
+    """An orphan was passed over while its dimension was broken, and its month certified for good."""
     with database_simulation(settings={"complete_within": 0}) as simulation:
         assert simulation.heal()["audit"]["healthy"]
         orphan = Vandal(simulation, seed=0).orphan()

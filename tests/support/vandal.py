@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Vandal:
         self._undone: list[str] = []  # kinds whose turn is to come, before any comes again
         self.done: set[str] = set()  # kinds that did harm
         self._orphaned = False  # and nobody has mended it
+        self._no_designs = itertools.count(1_000_000)  # each once: the one of before was adopted, and is there
         self.kinds: dict[str, Callable[[], Mutation | None]] = {
             "row deleted at the source": self.delete_at_source,
             "row written at the source with an old time": self.write_late,
@@ -173,7 +175,7 @@ class Vandal:
         number = self._row("sales_order", older_than="1 hour")
         if number is None:
             return None
-        design = 1_000_000 + number
+        design = next(self._no_designs)
         self.simulation.run(
             "set local session_replication_role = replica;"
             f" update sales_order set design_id = {design} where sales_order_id = {number}"
