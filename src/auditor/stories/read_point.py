@@ -41,26 +41,34 @@ from core.feeds.calendar import entities_at, slot_of, spans_of_cadence
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of
 from core.landing.zone import FEEDS, QUARANTINE
+from core.ports import ObjectInfo
 from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type
 
 MOST_HOURS = 48  # of arrival that are looked through for a line
 MOST_OBJECTS = 200  # whose lines are read for one story
 
+Listed = dict[str, list[ObjectInfo]]  # the objects of an hour of arrival, by their prefix
 
-def read_point(services: Services, table: Table, entity: str, at: int) -> PointEvidence:
+
+def read_point(
+    services: Services, table: Table, entity: str, at: int, *, listed: Listed | None = None
+) -> PointEvidence:
     """The evidence about the point of a feed's fact whose slot holds the instant ``at`` (epoch seconds).
 
-    Raises ``Misuse`` where the contract knows no such entity, ``TransientFailure`` where a store does not answer.
+    Hours that are among ``listed`` are not listed again, and those that are listed are added to it. Raises ``Misuse``
+    where the contract knows no such entity, ``TransientFailure`` where a store does not answer.
     """
-    return _PointReader(with_promises(services, table.dataset), table, entity, at).evidence()
+    reader = _PointReader(with_promises(services, table.dataset), table, entity, at, {} if listed is None else listed)
+    return reader.evidence()
 
 
 class _PointReader:
     """What the parts of the evidence share: the contract, the slot, its window."""
 
-    def __init__(self, services: Services, table: Table, entity: str, at: int) -> None:
+    def __init__(self, services: Services, table: Table, entity: str, at: int, listed: Listed) -> None:
         self._services = services
+        self._listed = listed
         self._table = table
         self._entity = entity
         self._contract, self._feed, self._calendar = feed_of(services, table.dataset)
@@ -204,8 +212,10 @@ class _PointReader:
             moment = hour + timedelta(hours=number)
             if moment.timestamp() > self._now:
                 return
-            infos = list(self._services.ingest.list(f"{FEEDS}{self._table.dataset}/{moment:%Y/%m/%d/%H}/"))
-            for info in sorted(infos, key=lambda info: (info.modified, info.key)):
+            prefix = f"{FEEDS}{self._table.dataset}/{moment:%Y/%m/%d/%H}/"
+            if prefix not in self._listed:
+                self._listed[prefix] = list(self._services.ingest.list(prefix))
+            for info in sorted(self._listed[prefix], key=lambda info: (info.modified, info.key)):
                 if info.modified >= began - timedelta(seconds=1):
                     yield info.key
 

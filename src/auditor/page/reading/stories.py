@@ -9,7 +9,7 @@ from typing import Any
 from auditor.page.coverage import FeedView, Gap
 from auditor.page.reading.sources import Notes, Sources
 from auditor.stories.point import tell_point
-from auditor.stories.read_point import read_point
+from auditor.stories.read_point import Listed, read_point
 from auditor.windows import facts_of
 
 
@@ -21,6 +21,7 @@ def story_key(dataset: str, entity: str, slot: int) -> str:
 def read_stories(sources: Sources, feeds: Sequence[FeedView], notes: Notes) -> dict[str, Mapping[str, Any]]:
     """The story of the first point of the longest gaps, by turns of the feeds, as far as ``Sources.stories`` goes."""
     stories: dict[str, Mapping[str, Any]] = {}
+    listed: Listed = {}  # the gaps of an outage are of the same hours
     for feed, gap in _by_turns(feeds):
         if len(stories) >= sources.stories:
             break
@@ -29,7 +30,7 @@ def read_stories(sources: Sources, feeds: Sequence[FeedView], notes: Notes) -> d
             continue
 
         def tell(table: Any = fact, entity: str = gap.entity, at: int = gap.start) -> Mapping[str, Any]:
-            return tell_point(read_point(sources.services, table, entity, at)).to_data()
+            return tell_point(read_point(sources.services, table, entity, at, listed=listed)).to_data()
 
         key = story_key(feed.dataset, gap.entity, gap.start)
         nothing: Mapping[str, Any] = {}

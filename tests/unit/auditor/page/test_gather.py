@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -386,6 +387,22 @@ def test_the_story_of_a_missing_point_is_the_one_that_why_tells(one: FeedSimulat
     table = one.contracts.table("fact_quote")
     told = tell(one.services(), table, {}, entity="AMD", at=at.isoformat()).to_data()
     assert made.stories == {f"quotes/AMD/{int(at.timestamp())}": told}
+
+
+def test_stories_of_the_same_hours_list_them_once(one: FeedSimulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.loses = lambda entity, slot: entity in ("AMD", "ZM") and slot.minute == 7
+    an_hour(one)
+    listed: Counter[str] = Counter()
+    stock = one.lake.ingest.list
+
+    def counted(prefix: str, **more: Any) -> Iterator[Any]:
+        listed[prefix] += 1
+        return stock(prefix, **more)
+
+    monkeypatch.setattr(one.lake.ingest, "list", counted)
+    assert len(report(one, OPENS, CLOSES).stories) == 2
+    hours = {prefix: times for prefix, times in listed.items() if prefix.count("/") == 6}
+    assert set(hours.values()) == {1}, hours
 
 
 # ---------------------------------------------------------------- since when
