@@ -1,6 +1,8 @@
 """A word in the contract and an apply: the shared stack trades one symbol more, and everything else goes on.
 
-The last scenario of the stack but for test_least_privilege, so that nothing has to be taken back.
+The last scenario of the stack in ``make chaos``, so that nothing has to be taken back. In ``make test``:
+test_a_feed_changes_its_contract adds a symbol to a lake in memory, and test_infrastructure plans a change of a running
+deployment, in which nothing else changes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from local.invoking import await_receipts, invoke
 from local.stack import Stack
 from local.trading import await_points, feed_of, trade
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 
 def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, hour: Hour, tmp_path: Path) -> None:

@@ -188,7 +188,9 @@ def test_an_audit_that_a_step_cannot_do_has_failed(stack: Stack) -> None:
         assert list(machine.watch(arn, every=0.1))[-1] == "Failed"
 
 
+@pytest.mark.long
 def test_a_planted_gap_that_does_not_heal_is_a_dead_canary_until_it_does(stack: Stack) -> None:
+    """In ``make test``: test_the_canary and test_the_database_canary, on lakes in memory with a real audit."""
     deployment = stack.deployment
     feed = deployment.contracts.dataset("canary").source
     assert isinstance(feed, Feed)

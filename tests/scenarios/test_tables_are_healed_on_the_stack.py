@@ -135,11 +135,15 @@ def test_a_clean_run_writes_no_fact_no_version_and_no_mail(sales: Stack) -> None
     assert audit_everything(sales).certificates == 0  # nor does it certify again what it has certified
 
 
-def test_a_row_of_a_repair_that_is_deleted_is_marked_as_it_was_repaired(sales: Stack, contract: Contract) -> None:
+@pytest.mark.long
+def test_a_row_of_a_repair_that_is_deleted_is_marked_as_it_was_repaired(
+    sales: Stack, contract: Contract, changes: Changes
+) -> None:
+    """In ``make test`` rows that extraction brought are deleted, above; of repairs, in test_auditor_database."""
+    [key] = changes.insert_orders(1, at=dt.datetime.now(dt.UTC) - dt.timedelta(days=1))["payment"]
+    assert findings(sales.deployment, audit_everything(sales).run)["missing_row"] > 0
     connection = sales.database.connect()
     cursor = connection.cursor()
-    cursor.execute("select max(payment_id) from payment where last_updated < timezone('UTC', now()) - interval '20 h'")
-    (key,) = cursor.fetchone()
     cursor.execute("delete from payment where payment_id = %s", (key,))
     connection.commit()
     connection.close()
@@ -152,7 +156,9 @@ def test_a_row_of_a_repair_that_is_deleted_is_marked_as_it_was_repaired(sales: S
     assert differences(sales, contract) == {}
 
 
-def test_a_lost_object_wrong_parameters_and_a_dead_letter_are_put_right(sales: Stack, contract: Contract) -> None:
+def test_a_lost_object_wrong_parameters_a_dead_letter_and_a_partition_without_its_object_are_put_right(
+    sales: Stack, contract: Contract
+) -> None:
     deployment = sales.deployment
     sqs = deployment.clients("sqs")
     gone = f"tables/{SALES}/staff/000000000001.jsonl.gz"
@@ -164,31 +170,29 @@ def test_a_lost_object_wrong_parameters_and_a_dead_letter_are_put_right(sales: S
     dead = deployment.dead_letter_queues["arrivals"]
     letter = f'{{"objects": ["tables/{SALES}/design/000000000001.jsonl.gz"]}}'
     before = deployed.pointers(deployment)
+    [pointer, *_] = [name for name in before if "/fact_sales_order/" in name]
+    target = before[pointer].decode().strip().split("/", 3)[3]
     with (
         deployed.with_parameters(deployment, dict.fromkeys(right, "0")),
         deployed.deleted(deployed.ingest(deployment), gone),
+        deployed.deleted(deployed.warehouse(deployment), target),
     ):
         sqs.send_message(QueueUrl=dead, MessageBody=letter)
         with listening(sales) as mails:
             done = audit_everything(sales)
-        assert findings(deployment, done.run) == {"lost_object": 1, "wrong_parameter": 3, "dead_letter": 1}
+        assert findings(deployment, done.run) == {
+            "lost_object": 1,
+            "wrong_parameter": 3,
+            "dead_letter": 1,
+            "broken_object": 1,
+        }
         assert {name: deployed.parameters(deployment)[name] for name in right} == right
         assert deployed.ingest(deployment).stat(gone) is not None
         assert sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0).get("Messages", []) == []
     eventually(lambda: deployed.is_quiet(deployment, "arrivals"), within=30)
-    assert (done.causes, mails) == (0, [])
-    assert deployed.pointers(deployment) == before
-
-
-def test_a_deleted_partition_object_of_a_fact_is_made_again(sales: Stack, contract: Contract) -> None:
-    deployment = sales.deployment
-    [pointer, *_] = [name for name in deployed.pointers(deployment) if "/fact_sales_order/" in name]
-    target = deployed.pointers(deployment)[pointer].decode().strip().split("/", 3)[3]
-    with deployed.deleted(deployed.warehouse(deployment), target):
-        done = audit_everything(sales)
-        assert findings(deployment, done.run) == {"broken_object": 1}
-        assert (done.missing, done.causes) == (0, 0)
-        assert differences(sales, contract) == {}
+    assert (done.missing, done.causes, mails) == (0, 0, [])
+    assert {name for name, body in deployed.pointers(deployment).items() if before.get(name) != body} == {pointer}
+    assert differences(sales, contract) == {}
 
 
 def test_the_commands_audit_heal_and_verify_a_database(

@@ -9,12 +9,11 @@ import pytest
 from tests.scenarios.conftest import POINTS
 from tests.support import deployed
 from tests.support.sessions import Hour, session_days
-from tests.support.waiting import eventually
 
 from auditor.windows import windows_between
 from local.healing import audit, hourly, listening, prove
 from local.stack import Stack
-from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, trade
+from local.trading import QUOTES, await_points, feed_of, trade
 
 pytestmark = pytest.mark.stack
 
@@ -61,31 +60,6 @@ def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stac
     proven = prove(stack, QUOTES)
     assert proven.windows >= 1
     assert proven.failures == ()
-
-
-def test_what_never_heals_is_mailed_once_and_its_alarm_ends_when_it_heals(stack: Stack, hour: Hour) -> None:
-    deployment = stack.deployment
-    first, last = hour(5), hour(6)
-    stack.market.clock.set(last + AFTER_THE_MINUTE)
-    stack.market.clock.real()
-    fault = stack.market.fail("forbidden", symbol="AMD", endpoint="candle")
-    try:
-        with listening(stack) as mails:
-            for _ in range(2):
-                done = audit(stack, QUOTES, first, last, say=heard)
-                assert done.missing == 60
-                assert done.certificates == 0
-        [mail] = mails
-        assert "AMD" in mail
-        assert "docs/runbook.md#not-entitled" in mail
-        assert "`history` setting" in mail
-        eventually(lambda: deployed.alarm_state(deployment, "gaps-unhealed-quotes") == "ALARM", within=30)
-    finally:
-        stack.market.heal(fault)
-    healed = audit(stack, QUOTES, first, last, say=heard)
-    assert (healed.missing, healed.certificates) == (0, 1)
-    eventually(lambda: deployed.alarm_state(deployment, "gaps-unhealed-quotes") == "OK", within=30)
-    assert prove(stack, QUOTES).failures == ()
 
 
 def test_a_range_too_large_to_read_is_asked_of_athena_and_healed(stack: Stack, hour: Hour) -> None:

@@ -80,9 +80,13 @@ def test_a_run_that_died_between_its_commit_and_the_catalog_is_mended_by_the_nex
     assert version_of_metadata(entry(stack, "dim_currency")["Parameters"]["metadata_location"]) == last
 
 
+@pytest.mark.long
 def test_a_mirror_that_is_late_is_mailed_once_shown_and_over_when_it_has_followed(
     stack: Stack, hour: Hour, starmend: Command
 ) -> None:
+    """In ``make test``: tests/unit/auditor/warehouse/test_mirrors.py; what an alarm of the auditor mails and when it is
+    over, test_the_page_on_the_stack.
+    """
     deployment, first = stack.deployment, hour(3)
     lines = deployed.count_lines(deployment, f"feeds/{QUOTES}/")
     follow_with_mirrors(deployment)

@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import Opener, browser, open_page
+from tests.support import deployed
 from tests.support.commands import Command
 from tests.support.sessions import Hour
+from tests.support.waiting import eventually
 
 from auditor.page.publish import KEY
 from aws.objects import S3ObjectStore
 from core.landing.zone import QUARANTINE
 from core.time import epoch, iso
 from local.demo import first_day
-from local.healing import audit
+from local.healing import audit, listening, prove
 from local.invoking import await_receipts, invoke, query_rows
 from local.stack import Stack
 from local.trading import AFTER_THE_MINUTE, QUOTES
@@ -66,19 +68,30 @@ def a_refused_line(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture
 def refused(stack: Stack, hour: Hour) -> Iterator[tuple[dt.datetime, dt.datetime]]:
-    """The half hour before a session's first full hour, which nobody else trades; one symbol's history is refused."""
+    """The half hour before a session's first full hour, which nobody else trades; one symbol's history is refused.
+
+    Two audits heard so, and the admins once.
+    """
     first, last = hour(0) - dt.timedelta(hours=1), hour(0)
     stack.market.clock.set(last + AFTER_THE_MINUTE)
     stack.market.clock.real()
     fault = stack.market.fail("forbidden", symbol="AMD", endpoint="candle")
     try:
-        assert audit(stack, QUOTES, first, last, say=heard).missing == 30
+        with listening(stack) as mails:
+            for _ in range(2):
+                done = audit(stack, QUOTES, first, last, say=heard)
+                assert (done.missing, done.certificates) == (30, 0)
+        [mail] = mails
+        assert "AMD" in mail
+        assert "docs/runbook.md#not-entitled" in mail
+        assert "`history` setting" in mail
+        eventually(lambda: deployed.alarm_state(stack.deployment, f"gaps-unhealed-{QUOTES}") == "ALARM", within=30)
         yield first, last
     finally:
         stack.market.heal(fault)
 
 
-def test_databases_and_a_feed_are_drawn_as_they_are_until_they_are_healed(
+def test_what_does_not_heal_is_mailed_once_drawn_as_it_is_and_over_when_it_heals(
     stack: Stack, refused: tuple[dt.datetime, dt.datetime], starmend: Command, open_page: Opener
 ) -> None:
     deployment = stack.deployment
@@ -128,11 +141,14 @@ def test_databases_and_a_feed_are_drawn_as_they_are_until_they_are_healed(
 
     # Healed: the next page says so, and what was alarmed is history.
     stack.market.heal()
-    assert audit(stack, QUOTES, *refused, say=heard).missing == 0
+    done = audit(stack, QUOTES, *refused, say=heard)
+    assert (done.missing, done.certificates) == (0, 1)
     healed = open_page({"page.html": written(stack)})
     healed.go(f"#/dataset/{QUOTES}/at/{first:%Y-%m-%dT%H}/AMD")
     healed.page.wait_for_selector(".point")
     assert healed.texts(".point.missing") == []
+    eventually(lambda: deployed.alarm_state(deployment, f"gaps-unhealed-{QUOTES}") == "OK", within=30)
+    assert prove(stack, QUOTES).failures == ()
 
 
 def test_the_page_is_read_by_a_signed_link_and_by_nobody_without_one(stack: Stack, starmend: Command) -> None:

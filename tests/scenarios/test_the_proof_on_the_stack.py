@@ -27,13 +27,19 @@ def unheard(_line: str) -> None:
     """The scenario asserts on data, not on what is said."""
 
 
-@pytest.fixture
-def signed(stack: Stack, starmend: Command, tmp_path: Path) -> Path:
-    """A public key, by which all that is certified is signed."""
+@pytest.fixture(scope="module")
+def certified(stack: Stack) -> Stack:
+    """The stack after a pass and an audit of a month."""
     invoke(stack.deployment, "extract", {"dataset": SALES})
     await_receipts(stack.deployment, f"tables/{SALES}/")
     now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
     audit(stack, SALES, now - dt.timedelta(days=31), now, say=unheard)
+    return stack
+
+
+@pytest.fixture
+def signed(certified: Stack, starmend: Command, tmp_path: Path) -> Path:
+    """A public key, by which all that is certified is signed."""
     assert starmend("proof", "sign").code == 0
     key = tmp_path / "starmend.pem"
     assert starmend("proof", "key", "--output", str(key)).code == 0
