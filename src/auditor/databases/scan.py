@@ -62,7 +62,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     is_loaded = any(watermark > EPOCH for watermark in watermarks.values())
     looks = is_loaded and not source.canary and order.beside
     shapes = look_at_source(services, contract, source, memory.shapes) if looks else Shapes()
-    terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken))
+    brought = _brought_until(services, contract, arrivals, now=now, asks=is_loaded and order.beside)
+    terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken), brought)
     compared = compare_slices(services, terms, order.slices)
     newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
     sampled = compare_sample(services, contract, order, newest) if order.beside else Sampled()
@@ -94,7 +95,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         objects_until="",
         audited_at=iso(int(now.timestamp())),
         swept_until=unreferenced.until,
-        seen_until=_brought_until(services, contract, arrivals, now=now, is_loaded=is_loaded and order.beside),
+        seen_until=int(min([_promised(source, now), *brought.values()]).timestamp()),
         amiss=_known_amiss(contract, order, memory, windows),
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
@@ -105,28 +106,31 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still))
 
 
+def _promised(source: Database, now: datetime) -> datetime:
+    """The instant before which rows are to be here by now."""
+    return now - timedelta(seconds=source.complete_within)
+
+
 def _brought_until(
-    services: Services, contract: Contract, arrivals: Mapping[str, Arrivals], *, now: datetime, is_loaded: bool
-) -> int:
-    """The instant before which extraction has brought the rows of every table, as far as any are promised by now.
+    services: Services, contract: Contract, arrivals: Mapping[str, Arrivals], *, now: datetime, asks: bool
+) -> dict[str, datetime]:
+    """The instant, by table, before which extraction has brought its rows: its watermark, or up to when any are owed.
 
     A table in which nothing changes has an old watermark, and so has one whose extraction alone stands still. Which of
-    the two it is the source knows. Of tables without times of change an audit sees all.
+    the two it is the source knows; who does not ask it (``asks``) goes by the watermark. Of tables without times of
+    change an audit sees all: they are left out.
     """
     source = of_kind(contract.source, Database, "audit", contract.dataset)
-    promised = now - timedelta(seconds=source.complete_within)
-    old = {
-        table.name: arrivals[table.name].position
-        for table in source.tables
-        if not table.by_keys and arrivals[table.name].watermark < promised
-    }
-    waiting: Iterable[str] = old if not is_loaded else ()
-    if old and is_loaded:
+    promised = _promised(source, now)
+    brought = {table.name: arrivals[table.name].watermark for table in source.tables if not table.by_keys}
+    old = {name: arrivals[name].position for name, watermark in brought.items() if watermark < promised}
+    if old and asks:
         since = {name: format_instant(position.at) for name, position in old.items()}
         after = {name: position.after for name, position in old.items() if position.after is not None}
         question = FindWaiting(contract.dataset, since, format_instant(promised), after)
         waiting = services.needed_source()(question_to_data(question))[WAITING]
-    return int(min([promised, *(arrivals[name].watermark for name in waiting)]).timestamp())
+        brought |= {name: promised for name in old if name not in waiting}
+    return brought
 
 
 def _known_amiss(

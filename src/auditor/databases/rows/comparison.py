@@ -88,7 +88,8 @@ class ComparisonTerms:
 
     ``watermarks`` are the instants, by source table, below which all rows were in objects that are processed
     (``EPOCH``: none). ``known_rows`` are the most rows that a slice was seen to have, by warehouse table. ``broken``
-    names derived tables that cannot be relied upon as parents.
+    names derived tables that cannot be relied upon as parents. ``brought`` are the instants, by source table, before
+    which the source has no more rows than that: of a table in which nothing changes it is later than the watermark.
     """
 
     contract: Contract
@@ -97,6 +98,7 @@ class ComparisonTerms:
     watermarks: Mapping[str, datetime]
     known_rows: Mapping[str, int]
     broken: frozenset[str]
+    brought: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,8 @@ class _Comparison:
                 "unplaced": nowhere.rows,
                 "orphans": holding.accepted,
             }
-            yield _window(holding, theirs, difference, until, touched, apart)
+            brought = max(until, self._terms.brought.get(target.source.name, until))
+            yield _window(holding, theirs, difference, brought, touched, apart)
 
     def _holdings(self, target: Target, slices: Sequence[Slice], buckets: int) -> list[Holding]:
         """The slices as the warehouse has them."""
@@ -513,12 +516,13 @@ def _window(
     holding: Holding,
     theirs: Buckets,
     difference: Difference,
-    until: datetime,
+    brought: datetime,
     touched: Sequence[str],
     apart: Mapping[str, int],
 ) -> WindowResult:
     """``expected`` is what the source has below the watermark, and what it is known to have had.
 
+    What ends after the instant before which all was ``brought`` is not complete.
     ``apart`` is what is counted beside it: rows without a place in time, and those whose orphans are accepted.
     """
     gone = holding.gone
@@ -531,7 +535,7 @@ def _window(
     return WindowResult(
         start=holding.slice.start,
         end=holding.slice.end,
-        complete=holding.slice.whole or holding.slice.end <= int(until.timestamp()),
+        complete=holding.slice.whole or holding.slice.end <= int(brought.timestamp()),
         counts={
             "expected": source + gone,
             "present": present,

@@ -9,6 +9,7 @@ from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 
 from auditor.databases.choose import DatabaseOrder, choose_slices
 from auditor.databases.memory import Memory, change_memory
+from auditor.databases.rows.targets import Slice
 from auditor.databases.scan import DatabaseScan, scan_database
 from auditor.run_files import read_run_file
 from auditor.windows import Scope
@@ -129,3 +130,20 @@ def test_a_sweep_that_the_budget_slows_down_is_reported_until_it_is_in_time_agai
     lake = AuditedDatabase()
     assert scan(lake, sweep_seconds=700_000).result.findings == (SlowSweep(DATASET, 700_000, 604_800),)
     assert scan(lake).result.findings == ()
+
+
+def test_a_slice_that_is_over_is_complete_where_the_source_has_no_more_of_its_table() -> None:
+    """Else the last day of a quiet table would have no certificate until a row is written in it, be it for months."""
+    lake, promised = AuditedDatabase(), NOW - 7_200
+    brought = promised - 3_600
+    lake.arrive(1, until=at_epoch(brought))
+    lake.source = {1: brought - 10}
+    lake.put(lake.source)
+    over, under_way = Slice(ORDER_FACT.name, 0, promised), Slice(ORDER_FACT.name, 0, promised + 1)
+
+    def complete(*slices: Slice) -> list[bool]:
+        return [window.complete for window in scan(lake, slices=slices).result.windows]
+
+    assert complete(over, under_way) == [True, False]
+    lake.source[2] = brought + 10
+    assert complete(over) == [False], "it waits for its extraction"
