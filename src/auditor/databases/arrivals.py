@@ -7,10 +7,10 @@ sequence also tells the *watermark*: every row with an older version lies in an 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from auditor.databases.memory import TableMemory
@@ -106,6 +106,7 @@ class _ArrivalScan:
                 good = number if number in objects else good
         swept = self._sweep()
         repairs, repairs_over = self._repairs()
+        repairs_swept = self._sweep_repairs()
         facts = self._last_facts(good)
         last = objects[max(objects)] if objects else self._info(newest)
         durable = self._facts_of(newest)  # while that is lost, nothing proves what the parameters should say
@@ -114,7 +115,7 @@ class _ArrivalScan:
             findings=tuple(self._findings),
             watermark=facts.durable_until if facts else EPOCH,
             position=facts.next_position if facts else START,
-            memory=TableMemory(verified, self._memory.healed, swept, repairs),
+            memory=TableMemory(verified, self._memory.healed, swept, repairs, repairs_swept),
             newest=newest,
             newest_at=last.modified if last else None,
             processed=max(receipts, default=self._memory.verified),
@@ -241,13 +242,8 @@ class _ArrivalScan:
 
         Returns the one up to which all are processed, and whether nothing is on its way.
         """
-        dataset, prefix = self._contract.dataset, f"{REPAIR}{self._contract.dataset}/{self._table}/"
-        begin = self._memory.repairs
-        objects = {info.key: info for info in self._ports.ingest.list(prefix, after=begin)}
-        folder = f"{RECEIPTS}dataset={dataset}/source_table={self._table}/repair-"
-        after = _landing(begin).receipt_key if begin else ""
-        listed = self._ports.records.list(folder, after=after)
-        receipts = {self._repair_of(receipt, prefix): receipt for receipt in listed}
+        dataset, begin = self._contract.dataset, self._memory.repairs
+        objects, receipts = dict(self._repair_objects(begin)), dict(self._repair_receipts(begin))
         over = whole = True
         for key in sorted({*objects, *receipts}):
             info, receipt = objects.get(key), receipts.get(key)
@@ -265,8 +261,39 @@ class _ArrivalScan:
             begin = key if whole and info and not recent else begin
         return begin, over
 
-    def _repair_of(self, receipt: ObjectInfo, prefix: str) -> str:
-        return prefix + receipt.key.rpartition("/")[2].removesuffix(".json").removeprefix("repair-")
+    def _sweep_repairs(self) -> str:
+        """Find what has gone since of a share of the repair objects that were all processed.
+
+        Returns the one behind which the next run goes on; empty: from the first.
+        """
+        until, begin = self._memory.repairs, self._memory.repairs_swept
+        if not until:
+            return ""
+        shares = [
+            dict(islice(takewhile(lambda pair: pair[0] <= until, listed), SWEPT_OBJECTS))
+            for listed in (self._repair_objects(begin), self._repair_receipts(begin))
+        ]
+        last = min([until, *(max(share) for share in shares if len(share) == SWEPT_OBJECTS)])
+        objects, receipts = ({key for key in share if key <= last} for share in shares)
+        self._findings += [LostObject(self._contract.dataset, key) for key in sorted(receipts - objects)]
+        self._findings += [
+            UnprocessedObject(self._contract.dataset, key, "its receipt is gone") for key in sorted(objects - receipts)
+        ]
+        return last if last < until else ""
+
+    @property
+    def _repair_prefix(self) -> str:
+        return f"{REPAIR}{self._contract.dataset}/{self._table}/"
+
+    def _repair_objects(self, after: str) -> Iterator[tuple[str, ObjectInfo]]:
+        """The repair objects behind one, by their keys."""
+        return ((info.key, info) for info in self._ports.ingest.list(self._repair_prefix, after=after))
+
+    def _repair_receipts(self, after: str) -> Iterator[tuple[str, ObjectInfo]]:
+        """Their receipts, by the keys of their objects."""
+        folder = f"{RECEIPTS}dataset={self._contract.dataset}/source_table={self._table}/repair-"
+        for info in self._ports.records.list(folder, after=_landing(after).receipt_key if after else ""):
+            yield self._repair_prefix + info.key.removeprefix(folder).removesuffix(".json"), info
 
 
 def _landing(key: str) -> Landing:

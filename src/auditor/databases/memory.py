@@ -19,6 +19,8 @@ from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/tables/"
+REPAIRS_SWEPT = "repairs_swept"
+LATER = ("open", REPAIRS_SWEPT)  # beside the tables, where earlier releases pass them over
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,14 @@ class TableMemory:
 
     ``verified``: all objects up to this number were there and processed. ``healed``: holes whose interval was
     extracted again. ``swept`` is where the sweep over objects behind ``verified`` goes on, ``repairs`` the repair
-    object up to which all were processed.
+    object up to which all were processed, and ``repairs_swept`` where the sweep over those goes on.
     """
 
     verified: int = 0
     healed: tuple[int, ...] = ()
     swept: int = 0
     repairs: str = ""
+    repairs_swept: str = ""
 
     def with_healed(self, numbers: Iterable[int]) -> TableMemory:
         """The same after the intervals of these holes were extracted again."""
@@ -68,18 +71,22 @@ class Memory:
             old, new = self.of(name), later.of(name)
             healed = tuple(sorted({*old.healed, *new.healed}))
             verified, repairs = max(old.verified, new.verified), max(old.repairs, new.repairs)
-            tables[name] = TableMemory(verified, healed, new.swept, repairs)
+            tables[name] = TableMemory(verified, healed, new.swept, repairs, new.repairs_swept)
         return replace(later, tables=tables, redriven=newest_redriven(self.redriven, later.redriven))
 
     def to_json(self) -> bytes:
         data = asdict(self)
-        return canonical_json(data if self.open else {name: value for name, value in data.items() if name != "open"})
+        swept = {name: table.pop("repairs_swept") for name, table in data["tables"].items()}
+        data[REPAIRS_SWEPT] = {name: place for name, place in swept.items() if place}
+        return canonical_json({name: value for name, value in data.items() if value or name not in LATER})
 
     @classmethod
     def from_json(cls, body: bytes) -> Memory:
         data = json.loads(body)
+        swept = data.get(REPAIRS_SWEPT, {})
         tables = {
-            name: TableMemory(**{**table, "healed": tuple(table["healed"])}) for name, table in data["tables"].items()
+            name: TableMemory(**{**table, "healed": tuple(table["healed"])}, repairs_swept=swept.get(name, ""))
+            for name, table in data["tables"].items()
         }
         sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
         shapes = from_data(Shapes, data.get("shapes", {}))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.audited import CLOCK, DATASET, EARLY, TABLE, AuditedDatabase
 
-from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
+from auditor.databases import arrivals
+from auditor.databases.arrivals import Arrivals, Ports, _landing, scan_arrivals
 from auditor.databases.memory import TableMemory
 from core.audit.findings import HaltedObject, LostObject, MissingObject, UnprocessedObject
 from core.landing.ingest_objects import EPOCH, TableObject
@@ -115,3 +118,24 @@ def test_a_repair_object_is_compared_with_its_receipt() -> None:
     assert finding.key == repair
     lake.write_receipt(repair)
     assert scan(lake).findings == ()
+
+
+def test_repair_objects_that_were_processed_days_ago_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one that is lost is not brought back, and one whose receipt is gone is never processed again."""
+    monkeypatch.setattr(arrivals, "SWEPT_OBJECTS", 2)
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    names = [f"repair/{DATASET}/{TABLE.name}/2026111{day}T120000Z-a.jsonl.gz" for day in range(5)]
+    for name in names:
+        lake.ingest.write(name, b"{}")
+        lake.write_receipt(name)
+    lake.ingest.delete([names[1]])
+    lake.records.delete([_landing(names[2]).receipt_key])
+    memory, found = TableMemory(verified=1, repairs=names[4]), []
+    for _ in range(3):
+        seen = scan(lake, memory)
+        found += [(type(finding), finding.key) for finding in seen.findings]
+        memory = replace(memory, repairs_swept=seen.memory.repairs_swept)
+    assert found == [(LostObject, names[1]), (UnprocessedObject, names[2])]
+    assert memory.repairs_swept == "", "and once more from the first"
+    assert scan(lake, TableMemory(verified=1)).memory.repairs_swept == "", "nothing lies behind"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
@@ -57,3 +59,11 @@ def test_a_memory_that_cannot_be_read_counts_as_none_and_is_written_anew() -> No
     assert read_memory(store, "test") == Memory()
     change_memory(store, "test", lambda _: Memory(swept_at=7))
     assert read_memory(store, "test").swept_at == 7
+
+
+def test_where_the_sweep_of_repairs_goes_on_is_kept_where_earlier_releases_pass_it_over() -> None:
+    memory = Memory({"orders": TableMemory(3, repairs="b", repairs_swept="a"), "others": TableMemory(2)})
+    data = json.loads(memory.to_json())
+    assert Memory.from_json(memory.to_json()) == memory
+    assert set(data["tables"]["orders"]) == {"verified", "healed", "swept", "repairs"}
+    assert "repairs_swept" not in json.loads(Memory({"orders": TableMemory(3)}).to_json())
