@@ -257,8 +257,7 @@ class Analyst:
         """Whether a partition of the table, or of what its views are made of, waits for the auditor."""
         contract = self.cloud.contracts.dataset(self.cloud.contracts.table(name).dataset)
         for table in contract.tables:
-            for info in list(self.cloud.partitions.list(f"warehouse/{table.folder}/")):
-                partition = info.key.removeprefix("warehouse/").removesuffix("/symlink.txt")
+            for partition in (each for each in self.commits if _folder(each) == table.folder):
                 target = self.judge.target_of(partition)
                 body = self.cloud.partitions.objects.get(target)
                 try:

@@ -54,6 +54,7 @@ class Judge:
         self.first_slot = 0
         self.lost: set[str] = set()  # objects that a disaster took
         self.last_disaster = self.last_commit = float("-inf")
+        self.committed: dict[str, float] = {}  # when a partition was committed last
         self.stops = False  # at the first wrong thing
         self.resumed = float("-inf")  # when a pause ended
         self.since: dict[str, int] = {}  # the first slot of entities that came later
@@ -95,6 +96,7 @@ class Judge:
     def _see_commit(self, partition: str, target: str) -> None:
         """Readers never see fewer keys, nor one twice."""
         self.counts["commits"] += 1
+        self.committed[partition] = self.cloud.world.time
         if partition.startswith("fact_") and not partition.startswith(f"{FACT}_hourly"):
             self.last_commit = self.cloud.world.time
         body = self.cloud.partitions.objects.get(target)

@@ -14,13 +14,17 @@ from typing import Any
 from tests.simulation.cloud import Cloud
 from tests.simulation.functions import Function
 from tests.simulation.judge import FACT, FEED, SHOP, Judge
+from tests.simulation.star import StarWitness
 from tests.simulation.world import Killed
 
 from auditor.interventions.pauses import change_pauses
 from core.errors import InvalidData, StarmendError
 from core.warehouse.partition_objects import open_object
+from mirror.certified.star import CertifiedStar
+from mirror.certified.step import Uncertified, certify_dataset
 from mirror.commit import mirror_table
 from mirror.reading import MirrorServices
+from mirror.scheduled.requests import MOST_PROVEN
 from processing.partitions.rollback import rollback
 from processing.partitions.vacuum import vacuum
 from processing.restating.rebuild import rebuild_table
@@ -43,6 +47,7 @@ class Operators:
         self.until = until
         self.draw = random.Random(f"operators {seed}")
         self._uniques = random.Random(f"mirror {seed}")
+        self.star_witness, self.stars = StarWitness(cloud, judge), dict[str, CertifiedStar | Uncertified]()
         self._laptop: Function[Services] = Function(
             self.world, self.weather, "operator", seconds=2 * DAY, build=cloud._processing
         )
@@ -70,6 +75,24 @@ class Operators:
                 self.world.spawn(partial(self._mirror_once, name))
                 if self.weather.happens("mirrored twice", 0.05):
                     self.world.spawn(partial(self._mirror_once, name))
+            self.world.sleep(self.draw.uniform(0, 120))
+            for dataset in (FEED, SHOP):
+                self.world.spawn(partial(self.certify, dataset))
+                if self.weather.happens("certified twice", 0.05):
+                    self.world.spawn(partial(self.certify, dataset))
+
+    def certify(self, dataset: str) -> None:
+        """What the mirror's function does when a dataset's tables are mirrored: the tags follow the certificates."""
+        contracts = self.cloud.contracts
+        try:
+            star = self._mirror.call(lambda services: certify_dataset(contracts, dataset, services, most=MOST_PROVEN))
+        except (Killed, StarmendError) as error:
+            self.judge.counts[f"certify: {type(error).__name__}"] += 1
+        else:
+            self.stars[dataset] = star
+            self.star_witness.see(star)
+        for table in contracts.dataset(dataset).tables:
+            self.judge.see_mirror(table.name)
 
     def _mirror_once(self, name: str) -> None:
         table = self.cloud.contracts.table(name)

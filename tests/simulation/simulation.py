@@ -96,6 +96,7 @@ class Simulation:
                 if self.calm_hours >= CALM_HOURS and not self.world.is_stopped:
                     self.judge.at_the_end(int(self.until))
                     self.witness.at_the_end(int(self.until))
+                    self._certify_at_the_end()
             finally:
                 self.world.end()
 
@@ -115,6 +116,16 @@ class Simulation:
             if self.world.is_stopped or self.judge.last_commit < min(self.audited.values(), default=0.0):
                 return
             self.world.run(self.world.time + AUDIT_HOURS * HOUR)
+
+    def _certify_at_the_end(self) -> None:
+        """The mirror's last run, of what the audits have found whole."""
+        if "mirror" in self.off:
+            return
+        began = self.world.time
+        for dataset in (FEED, SHOP):
+            self.world.spawn(lambda dataset=dataset: self.operators.certify(dataset))
+        self.world.run(began + HOUR)
+        self.operators.star_witness.at_the_end(self.until, began, self.operators.stars)
 
     def _answer(self, request: Request) -> Answer | None:
         self.provider.at = self.world.now
