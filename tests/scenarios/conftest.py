@@ -57,12 +57,18 @@ layers = plan_layers(folder / "layers", function_python().platform)
 assert not any(layer.file.exists() for layer in layers)
 print(json.dumps({"code_zip": code.variable, "layer_zips": layer_variable(layers)}))
 """
-# What every scenario of the shared stack asked AWS for is judged after the last of them, which changes the contract.
+# What every scenario of the shared stack asked AWS for is judged after the last of them.
 _LAST, _JUDGES = "test_a_symbol_is_added.py", "test_least_privilege.py"
 _SCENARIOS = {
     path.name for path in Path(__file__).parent.glob("test_*.py") if "stack: Stack" in path.read_text(encoding="utf-8")
 } - {_JUDGES}
+_are_long: dict[str, list[bool]] = {}  # of each file's scenarios, those of `make chaos` among them
 _passed: set[str] = set()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "stack" in getattr(item, "fixturenames", ()):
+        _are_long.setdefault(item.path.name, []).append(item.get_closest_marker("long") is not None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +82,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.fixture
 def unfinished(request: pytest.FixtureRequest) -> list[str]:
-    """Files of stack scenarios that have not passed as a whole in this run, by name.
+    """Files of stack scenarios that have not passed as a whole in this run, by name; no file of `make chaos` alone.
 
     All tests of the stack run in one process (tests/conftest.py), also where pytest-xdist has several.
     """
@@ -86,7 +92,8 @@ def unfinished(request: pytest.FixtureRequest) -> list[str]:
         if "stack" in getattr(item, "fixturenames", ()) and item.path.name != _JUDGES
     ]
     failed = {item.path.name for item in shared if item.nodeid not in _passed}
-    return sorted(failed | (_SCENARIOS - {item.path.name for item in shared}))
+    left_out = {name for name, are_long in _are_long.items() if all(are_long)}
+    return sorted(failed | (_SCENARIOS - {item.path.name for item in shared} - left_out))
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,7 @@ def switched_on(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Switc
 
 @pytest.fixture(scope="session")
 def resources(stack: Stack) -> list[Resource]:
-    """The state's resources, which are the same until the last scenario applies another contract."""
+    """The state's resources, which are the same until a scenario of `make chaos` applies another contract."""
     terraform, _ = stack.terraform()
     return list(managed(terraform.state()))
 

@@ -48,14 +48,14 @@ def sales(stack: Stack) -> Stack:
 
 @pytest.fixture(scope="module")
 def gap(stack: Stack, hour: Hour) -> dt.datetime:
-    """The start of an hour of which only the first minute was asked for, and the provider refuses to tell the rest."""
+    """The start of an hour of which only the first minute was asked for; for the rest the provider sends pages."""
     first = hour(2)
     before = deployed.count_lines(stack.deployment, f"feeds/{QUOTES}/")
     traded = trade(stack, first, minutes=1)
     await_points(stack, before + traded.asked)
     stack.market.clock.set(first + dt.timedelta(hours=1) + AFTER_THE_MINUTE)
     stack.market.clock.real()
-    fault = stack.market.fail("forbidden", endpoint="candle")
+    fault = stack.market.fail("html", endpoint="candle")
     try:
         done = audit(stack, QUOTES, first, first + dt.timedelta(hours=1), say=unheard)
     finally:
