@@ -38,7 +38,7 @@ def object_at(
             raise _not_kept(partition, at, f"what was there before {after} is not known")
         line = (after, *footer.ancestors)
         before = next((place for place, key in enumerate(line) if key in written and written[key] <= at), None)
-        if before is not None and line[before - 1] in written:
+        if before is not None and line[before - 1] in written and _follow(line[before], line[before - 1]):
             return line[before]
         if (last := _last_of_day(footer, written, at)) is not None:
             return last
@@ -49,11 +49,19 @@ def object_at(
         after = earliest
 
 
+def _follow(key: str, after: str) -> bool:
+    """Whether nothing was current between two ancestors: what is on top of a lost object does not know all of them."""
+    return version_of(after) == version_of(key) + 1
+
+
 def _last_of_day(footer: Footer, written: Mapping[str, datetime], at: datetime) -> str | None:
     """The last object of the instant's day, or of the last day with commits before it, where it was written by then.
 
-    A footer names those of the week before its parent's day without a gap.
+    A footer names those of the week before its parent's day without a gap, and its parent; one of an earlier release
+    that is on top of a lost object does neither.
     """
+    if all(daily.key != footer.parent for daily in footer.dailies):
+        return None
     day = at.astimezone(UTC).date().isoformat()
     until = [daily for daily in footer.dailies if daily.day <= day]
     if not until:

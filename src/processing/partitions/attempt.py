@@ -16,11 +16,11 @@ import pyarrow as pa
 from core.errors import TransientFailure
 from core.ports import PartitionStore, Written
 from core.warehouse.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
-from core.warehouse.pointer import object_name
+from core.warehouse.pointer import object_key, object_name
 from core.warehouse.row_layout import RowLayout
 from processing.partitions.layout import Layout
 from processing.partitions.parquet import Pieces, encode
-from processing.partitions.state import Current, State, Vacant, last_sound, read_state
+from processing.partitions.state import Current, State, Vacant, last_sound_at, read_state
 
 # Seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit.
 FIRST_PAUSE = 0.060
@@ -165,7 +165,7 @@ def _pause(tries: int, took: float, source: random.Random) -> float:
 
 
 def _write(store: PartitionStore, layout: Layout, state: State, wanted: Next, context: CommitContext) -> Committed:
-    footer = _footer(layout.table, state, _before(store, state), wanted, context.contract_hash)
+    footer = _footer(layout.table, state, _past(store, state), wanted, context.contract_hash)
     unique = uuid.UUID(int=context.random.getrandbits(128), version=4).hex
     parent = state.opened if isinstance(state, Current) else None
     body = encode(wanted.rows, footer, key=layout.key, parent=parent)
@@ -173,21 +173,40 @@ def _write(store: PartitionStore, layout: Layout, state: State, wanted: Next, co
     return Committed(state.partition, footer.version, key, footer.rows, wanted.inserted, wanted.replaced, tries=0)
 
 
-def _before(store: PartitionStore, state: State) -> Footer | None:
-    """The footer whose hold and history go on: that of the last sound object, where the current one is lost."""
-    if isinstance(state, Current) and state.opened is not None:
-        return state.opened.footer
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a partition was before a commit: the footer whose hold and history go on, and the last object of each day.
+
+    Where the current object or the pointer is lost the footer is that of the last sound object.
+    """
+
+    footer: Footer | None = None
+    dailies: tuple[Daily, ...] = ()
+
+
+def _past(store: PartitionStore, state: State) -> _Past:
     if isinstance(state, Vacant) and state.error is None:
-        return None
-    sound = last_sound(store, state.partition)
-    return sound.footer if sound else None
+        return _Past()
+    if isinstance(state, Current) and state.opened is not None:
+        footer = state.opened.footer
+        return _Past(footer, _with_parent(footer.dailies, state))
+    sound, written = last_sound_at(store, state.partition)
+    if sound is None or written is None:
+        return _Past(dailies=_with_parent((), state))
+    # What was current after it is lost, and so is when that came: of its day none is named that is there.
+    nobody = object_key(state.partition, object_name(max(state.version, 1), "0" * 32))
+    lost = state.pointer.target if isinstance(state, Current) else nobody
+    return _Past(sound.footer, _with_parent(later_dailies(sound.footer.dailies, lost, written), state))
 
 
-def _footer(table: str, state: State, before: Footer | None, wanted: Next, contract_hash: str) -> Footer:
-    parent = state.pointer.target if isinstance(state, Current) else ""
-    dailies: tuple[Daily, ...] = before.dailies if before else ()
+def _with_parent(dailies: tuple[Daily, ...], state: State) -> tuple[Daily, ...]:
     if isinstance(state, Current) and state.modified:
-        dailies = later_dailies(dailies, parent, state.modified)
+        return later_dailies(dailies, state.pointer.target, state.modified)
+    return dailies
+
+
+def _footer(table: str, state: State, past: _Past, wanted: Next, contract_hash: str) -> Footer:
+    parent, before = state.pointer.target if isinstance(state, Current) else "", past.footer
     return Footer(
         table=table,
         partition=state.partition,
@@ -199,7 +218,7 @@ def _footer(table: str, state: State, before: Footer | None, wanted: Next, contr
         sources=wanted.sources,
         recent=wanted.recent,
         inputs=wanted.inputs,
-        dailies=dailies,
+        dailies=past.dailies,
         restores=wanted.restores,
         hold=(before.hold if before else "") if wanted.hold is None else wanted.hold,
         contract=contract_hash,

@@ -131,6 +131,13 @@ def last_sound(store: PartitionStore, partition: str, objects: Sequence[str] | N
     It tells what a partition held whose pointer or object is lost. Its writer may have crashed before the swap: then
     it holds more than was ever current, never less.
     """
+    return last_sound_at(store, partition, objects)[0]
+
+
+def last_sound_at(
+    store: PartitionStore, partition: str, objects: Sequence[str] | None = None
+) -> tuple[Opened | None, datetime | None]:
+    """The same, and when it was written."""
     listed = store.list_objects(partition) if objects is None else objects
     for key in sorted(listed, key=version_of, reverse=True)[:LOOKED_AT]:
         stored = store.read_object(key)
@@ -141,5 +148,5 @@ def last_sound(store: PartitionStore, partition: str, objects: Sequence[str] | N
         except PipelineBug:
             continue
         if opened.is_sound:
-            return opened
-    return None
+            return opened, stored.modified
+    return None, None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes.partitions import MemoryPartitions, Ticking
+from tests.support.tables import COUNTS, counts
 
 from core.ports import ObjectInfo
-from core.warehouse.footer import Footer, later_ancestors, later_dailies
-from core.warehouse.pointer import object_key, object_name
+from core.warehouse.footer import Footer, SourceRef, later_ancestors, later_dailies
+from core.warehouse.partition_objects import open_object
+from core.warehouse.pointer import object_key, object_name, partition_of, pointer_key
 from core.warehouse.vacuum import GRACE, plan_vacuum
+from processing.partitions.commit import CommitContext, Committed, commit_rows, restate
 from starmend_reader.errors import NotKept
 from starmend_reader.history import object_at
 
-PLACE = "fact_thing/month=2026-11"
+PLACE, PLACE_OF_COUNTS = "fact_thing/month=2026-11", partition_of(COUNTS.folder, "")
 START = datetime(2026, 11, 2, 22, 0, tzinfo=UTC)
 
 
@@ -130,3 +135,41 @@ def test_what_was_made_again_after_a_loss_has_no_known_past() -> None:
     footer = Footer("thing", PLACE, 7, "restate", 1)
     with pytest.raises(NotKept, match="what was there before"):
         object_at(PLACE, key, {key: START}, START - timedelta(hours=1), lambda _key: footer)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_was_lost_and_made_again_is_told_rightly_or_not_at_all(seed: int) -> None:
+    """The objects of a real partition whose current object or pointer is lost now and then, and restated."""
+    draw = random.Random(seed)
+    store = MemoryPartitions(clock=Ticking(step=timedelta(seconds=1)))
+    clock = store.clock
+    assert isinstance(clock, Ticking)
+    context, line = CommitContext("c", random=draw, sleep=lambda _: None), list[tuple[str, datetime]]()
+    for number in range(12):
+        clock.now += timedelta(hours=draw.choice([0, 1, 5, 20]))
+        if number > 1 and draw.random() < 0.3:  # a first commit without a pointer may be under way as well
+            store.delete([line[-1][0]] if draw.random() < 0.6 else [pointer_key(PLACE_OF_COUNTS)])
+            rows = counts([*range(number + 1)])
+            outcome = restate(
+                store, COUNTS, "", lambda rows=rows: (rows, [SourceRef(f"{rows.num_rows}", "e")]), context=context
+            )
+        else:
+            source = SourceRef(f"object-{number}", "e")
+            outcome = commit_rows(store, COUNTS, "", counts([number]), sources=[source], context=context)
+        assert isinstance(outcome, Committed)
+        line.append((outcome.key, store.modified[outcome.key]))
+    written = {key: store.modified[key] for key in store.list_objects(PLACE_OF_COUNTS)}
+
+    def footer(key: str) -> Footer:
+        return open_object(key, store.objects[key]).footer
+
+    told = 0
+    for hours in range(0, int((clock.now - line[0][1]) / timedelta(hours=1)) + 2):
+        at = line[0][1] + timedelta(hours=hours, seconds=30)
+        truth = next((key for key, modified in reversed(line) if modified <= at), "")
+        try:
+            assert object_at(PLACE_OF_COUNTS, line[-1][0], written, at, footer) == truth
+            told += 1
+        except NotKept:
+            pass
+    assert told
