@@ -29,7 +29,7 @@ from core.audit.certificate import FIRST_PREVIOUS, certificate_key, hash_of
 from core.audit.certificate import ROOT as CERTIFICATES
 from core.contract.model import Table, Take
 from core.errors import PipelineBug, StarmendError
-from core.landing.zone import landing_of
+from core.landing.zone import RECEIPTS, landing_of
 from core.mirroring.held import held_objects
 from core.ports import Refused, Written
 from core.time import iso
@@ -324,7 +324,7 @@ class Judge:
     # ------------------------------------------------------------ at the end of time
 
     def at_the_end(self, until: int) -> None:
-        """Everything equals the source, every object has its receipt, nothing is open, and ``verify`` agrees."""
+        """Everything equals the source, objects and receipts are all there, nothing is open, and ``verify`` agrees."""
         self._end_of_feed(until)
         self._end_of_database(self.cloud.database)
         self._end_of_objects()
@@ -406,6 +406,11 @@ class Judge:
             receipt = json.loads(stored.body)
             if receipt["lines_in"] != receipt["accepted"] + receipt["rejected"] + receipt["outside"]:
                 self.say(f"the receipt of {info.key} does not add up")
+        for info in list(self.cloud.records.list(RECEIPTS)):
+            stored = self.cloud.records.read(info.key)
+            key = json.loads(stored.body)["object"] if stored else ""
+            if key and self.cloud.ingest.stat(key) is None:
+                self.say(f"{key} was lost, and is not brought back")
 
 
 def _second(text: str) -> int:
