@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.contract.model import Column, Contract, Field, Partition, Table
@@ -17,6 +18,7 @@ from core.evolution.elements import (
     compare_fields,
     compare_named,
 )
+from core.landing.former_names import names_now
 
 _MADE_AGAIN = "Partitions are made again from ingest objects, newest first"
 _REBUILT = "A new generation of the table is built beside the old one"
@@ -60,6 +62,10 @@ _COLUMN_RULES: Mapping[str, Rule] = {
     "immutable": applied("held from now on, and by the audit for older rows"),
     "required": _check,
     "was": applied("older rows are read by it"),
+}
+_PLACING_RULES: Mapping[str, Rule] = {
+    **_COLUMN_RULES,
+    "rule": Verdict("rebuild", "rows are told apart or placed by values that come from elsewhere", _REBUILT),
 }
 _TABLE_RULES: Mapping[str, Rule] = {
     "dataset": applied("another contract keeps it"),
@@ -133,10 +139,19 @@ def _compare_columns(
         verdict = Verdict("restate", "partitions are made again without it", "Ingest objects keep what it was made of")
         column = next(each for each in was if each.name == name)
         yield change_of(dataset, f"{place}.{name}", column.type, "", verdict)
+    placing = {*table.key, *(part.column for part in table.partition_by)} if table.kind == "fact" else set()
     for name, old, new in both:
-        yield from compare_fields(dataset, f"{place}.{name}", old, new, _COLUMN_RULES)
+        moves = name in placing and not _is_renamed(after, table, old, new)
+        yield from compare_fields(dataset, f"{place}.{name}", old, new, _PLACING_RULES if moves else _COLUMN_RULES)
     if not came and not went and [column.name for column in was] != [column.name for column in becomes]:
         yield change_of(dataset, place, _names(was), _names(becomes), applied("columns are written in another order"))
+
+
+def _is_renamed(after: Contract, table: Table, old: Column, new: Column) -> bool:
+    """Whether the column's values are what they were, under the names that the source's fields have now."""
+    names = names_now(after.source_table(table.source))
+    fields = {name: getattr(old.rule, name) for name in ("field", "live", "history", "by") if hasattr(old.rule, name)}
+    return replace(old.rule, **{name: names.get(field, field) for name, field in fields.items()}) == new.rule
 
 
 def _new_column(before: Contract, table: Table, column: Column) -> Verdict:

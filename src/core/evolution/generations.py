@@ -196,7 +196,13 @@ def _source_in_generation(
             return replace(source, generation=there.generation)
     if was is None:
         return replace(source, generation=past.state_of(source))
-    return replace(source, generation=content_hash((was, source))[:DIGITS])
+    return replace(source, generation=_state_name(was, wanted, source))
+
+
+def _state_name(was: SourceTable, wanted: Contract, source: SourceTable) -> str:
+    """The name of a current state's new generation: of its source, and of the dimensions that refuse rows of it."""
+    dimensions = [table for table in wanted.tables if table.kind == "dimension" and table.source == source.name]
+    return content_hash((was, source, [replace(table, generation="") for table in dimensions]))[:DIGITS]
 
 
 class _Past:
@@ -224,7 +230,7 @@ class _Past:
             last = _source_of(contract, source.name)
             if last is not None:
                 fits = source.name not in _states_affected(contract, self._wanted)
-                return last.generation if fits else content_hash((last, source))[:DIGITS]
+                return last.generation if fits else _state_name(last, self._wanted, source)
         return ""
 
     def _newest_first(self) -> Iterator[Contract]:
@@ -292,7 +298,9 @@ def _made_alike(served: Contract, wanted: Contract) -> set[str]:
     if served.beside is None:
         return set()
     before, after = as_written(served.beside.contract), as_written(wanted)
-    names = {change.place.split(".")[1] for change in compare_tables(before, after)}
+    if (before.quarantine_share, before.quarantine_minimum) != (after.quarantine_share, after.quarantine_minimum):
+        return set()  # an object that the one of them halts gave nothing
+    names = {name for change in compare_tables(before, after) for name in change.place.split(".")[1:2]}
     sources: set[str] = set()
     for change in compare_sources(before, after):
         _, part, *rest = change.place.split(".")

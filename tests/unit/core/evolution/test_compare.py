@@ -171,6 +171,8 @@ def test_a_symbol_of_a_listed_partition_may_end_and_may_not_go() -> None:
         (with_column("price", check=Check(">", "1")), "additive"),
         (with_column("price", check=None), "additive"),
         (with_column("price", rule=Take("o")), "restate"),
+        (with_column("symbol", rule=Take("dataset")), "rebuild"),  # of the key
+        (with_column("minute", rule=Take("fetched_at")), "rebuild"),  # of the partitions
         (with_column("provenance", rank=("repaired", "late", "observed", "best")), "additive"),
         (with_column("provenance", rank=("late", "repaired", "observed")), "rebuild"),
         (with_table("fact_quote", lambda table: replace(table, history_of=("symbol",))), "restate"),
@@ -262,6 +264,42 @@ def test_a_source_column_that_takes_a_mark_s_name_is_refused_over_rows_that_have
         assert gravest(compare_contracts(contracts, replace(contracts, contracts=other))) == "refused"
         back = compare_contracts(replace(contracts, contracts=other), contracts)
         assert gravest(back) == "refused", "and so is the way back"
+
+
+def test_a_key_that_is_taken_from_a_renamed_field_is_the_same_key() -> None:
+    """Found by a seed: one that is taken from another field was restated, and no audit could: the old keys would go."""
+
+    def by(field: str, *, was: tuple[str, ...]) -> Contracts:
+        def of(table: Table) -> Table:
+            columns = (
+                replace(each, rule=Take(field)) if each.name == "sales_order_id" else each for each in table.columns
+            )
+            return replace(table, columns=tuple(columns)) if table.name == "fact_sales_order" else table
+
+        def of_contract(contract: Contract) -> Contract:
+            if not isinstance(contract.source, Database) or contract.dataset != "sales":
+                return contract
+            fields = [
+                replace(each, name="order_number", was=was) if each.name == "sales_order_id" else each
+                for each in contract.source_table("sales_order").fields
+            ]
+            tables = [
+                replace(each, fields=tuple(fields)) if each.name == "sales_order" else each
+                for each in contract.source.tables
+            ]
+            source = replace(contract.source, tables=tuple(tables)) if was else contract.source
+            return replace(contract, source=source, tables=tuple(map(of, contract.tables)))
+
+        contracts = shipped_contracts()
+        return replace(contracts, contracts=tuple(map(of_contract, contracts)))
+
+    def grade_of_key(wanted: Contracts) -> str:
+        place = "warehouse.fact_sales_order.columns.sales_order_id.rule"
+        (change,) = (each for each in compare_contracts(shipped_contracts(), wanted) if each.place == place)
+        return change.grade
+
+    assert grade_of_key(by("order_number", was=("sales_order_id",))) == "restate"
+    assert grade_of_key(by("staff_id", was=())) == "rebuild"
 
 
 def test_a_column_that_says_its_former_name_is_renamed_and_keeps_the_rules_of_both() -> None:

@@ -209,6 +209,24 @@ def test_going_back_with_another_change_builds_what_the_contract_of_before_did_n
     assert (again.first, again.building) == (transition.first, transition.building)
 
 
+def test_going_back_with_the_tables_in_another_order_builds_nothing_but_rollups() -> None:
+    """Found by a seed: the deployment fell over."""
+    before = shipped_contracts()
+    day = stepped(before, by_day(before))
+    wanted = changed(before, "quotes", lambda contract: replace(contract, tables=contract.tables[::-1]))
+    assert [new.table for new in plan_transition(day, wanted, now=NOW + HOURS).building] == ["fact_quote_hourly"]
+
+
+def test_going_back_with_other_bounds_of_the_quarantine_builds_what_halted_objects_did_not_give() -> None:
+    before = shipped_contracts()
+    day = stepped(before, by_day(before))
+    wanted = changed(
+        before, "quotes", lambda contract: replace(contract, quarantine_minimum=contract.quarantine_minimum + 1)
+    )
+    building = {new.table for new in plan_transition(day, wanted, now=NOW + HOURS).building}
+    assert building == {"fact_quote", "fact_quote_hourly"}
+
+
 def loosened(table: Table) -> Table:
     """Any line is taken, whatever the last column of it says."""
     return replace(table, columns=(*table.columns[:-1], replace(table.columns[-1], one_of=("any",))))
@@ -295,6 +313,24 @@ def test_a_source_table_of_another_key_gets_another_current_state_and_what_is_ma
     assert beside is not None
     assert beside.contract.source_table("department").generation
     assert not beside.contract.source_table("staff").generation
+
+
+def test_a_current_state_for_other_types_of_a_dimension_has_a_name_of_its_own() -> None:
+    """Found by a seed: of two changes in a row both states had one name, and the second had rows that it refuses."""
+    before = shipped_contracts()
+
+    def typed(kind: str) -> str:
+        def of(table: Table) -> Table:
+            columns = (
+                replace(each, type=parse_type(kind)) if each.name == "first_name" else each for each in table.columns
+            )
+            return replace(table, columns=tuple(columns))
+
+        beside = plan_transition(before, with_table(before, "dim_staff", of), now=NOW).first.dataset("sales").beside
+        assert beside is not None
+        return beside.contract.source_table("staff").generation
+
+    assert len({typed("int"), typed("date"), ""}) == 3
 
 
 def test_a_current_state_that_another_took_the_place_of_goes_with_the_dimension() -> None:
