@@ -14,7 +14,7 @@ from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
-from auditor.feeds.objects import KnownHalts, compare_hours, first_hour, hours_to_scan
+from auditor.feeds.objects import FORMAT, KnownHalts, began, compare_hours, hours_to_scan
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
 from auditor.feeds.rollups import stale_rollups
@@ -38,7 +38,7 @@ from core.audit.history import KnownValue, Ranges
 from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.feeds.partitions import covers, period_of
-from core.time import epoch, iso
+from core.time import at_epoch, epoch, iso
 
 KEPT_BYTES = 64 << 20  # objects that are read once more, for values near what is missing
 Place = tuple[str, str]  # table and partition
@@ -122,7 +122,8 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
 def _scan_objects(services: Services, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
     """The findings about ingest objects, and the hour up to which they were compared with receipts."""
     state = read_state(services.records, contract.dataset)
-    since = first_hour(services.ingest, contract.dataset)
+    begin = began(services, contract.dataset)  # not the first object that is there: the first ones may be lost
+    since = "" if begin is None else at_epoch(begin).strftime(FORMAT)
     hours = hours_to_scan(since=since, stood=state.objects_from, now=now, halted=state.halted)
     unprocessed, lost = compare_hours(
         contract,

@@ -15,11 +15,13 @@ from auditor.repairs.outcomes import JobReport
 from auditor.run_files import read_run_file
 from auditor.state import read_state
 from auditor.windows import Scope
-from core.audit.findings import DeadLetters
+from core.audit.findings import DeadLetters, LostObject
 from core.audit.history import Evidence
 from core.audit.repair_jobs import Redrive
 from core.contract.model import Sample
-from core.time import iso
+from core.evolution.deployments import record_deployment
+from core.landing.zone import landing_of
+from core.time import at_epoch, iso
 from core.warehouse.pointer import partition_of, pointer_key
 
 PATH = "symbol=ZM/month=2026-11"
@@ -119,3 +121,17 @@ def test_dead_letters_of_the_feed_have_one_second_chance() -> None:
     begun.scan(attempt=0)
     end_audit(lake.services, begun, attempt=0)
     assert read_state(lake.records, DATASET).redriven == ("a",)  # the state that an audit leaves remembers it too
+
+
+def test_the_first_objects_of_a_feed_are_missed_when_they_are_lost(lake: AuditedFeed) -> None:
+    """Else the lake would look as if it had begun with the first that is left."""
+    record_deployment(lake.records, lake.services.contracts, DATASET, now=TWO - 4 * HOUR, collecting=True)
+    first, later = (f"feeds/{DATASET}/{at_epoch(time):%Y/%m/%d/%H}/a" for time in (TWO - 3 * HOUR, TWO))
+    for key in (first, later):
+        lake.services.ingest.write(key, b"")  # type: ignore[attr-defined]
+        landing = landing_of(key)
+        assert landing is not None
+        lake.records.write(landing.receipt_key, b"{}")
+    assert [each.key for each in scan(lake).findings if isinstance(each, LostObject)] == []
+    lake.services.ingest.delete([first])  # type: ignore[attr-defined]
+    assert [each.key for each in scan(lake).findings if isinstance(each, LostObject)] == [first]
