@@ -12,7 +12,9 @@ from tests.simulation.cloud import Cloud
 from tests.simulation.database import Row, wall
 from tests.simulation.judge import FACT, FEED, SHOP, Judge, _epoch
 
+from core.errors import PipelineBug
 from core.time import at_epoch, iso
+from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import parse_object
 from mirror.certified.star import CertifiedStar
 from mirror.certified.step import Uncertified
@@ -22,6 +24,14 @@ from mirror.reading import read_mirror
 SWEPT = 30 * 3600.0  # seconds after which an audit has looked at all of a database's past, once and a bit
 HOURLY = f"{FACT}_hourly"
 Files = Mapping[str, bytes]  # by object key
+
+
+def _is_sound(body: bytes) -> bool:
+    """Whether a disaster has not altered an object since it was certified."""
+    try:
+        return open_object("", body).is_sound
+    except PipelineBug:
+        return False
 
 
 class _Input(InputFile):
@@ -83,7 +93,8 @@ class StarWitness:
         for name in outcome.problems:
             self.judge.counts[f"uncertified {name}"] += 1
         of_group = {name: tagged for name, tagged in outcome.tables.items() if tagged.group == outcome.group}
-        files = {name: self._files(name, tagged.snapshot) for name, tagged in of_group.items()}
+        named = {name: self._files(name, tagged.snapshot) for name, tagged in of_group.items()}
+        files = {name: objects for name, objects in named.items() if all(map(_is_sound, objects.values()))}
         until = {name: tagged.until for name, tagged in of_group.items()}
         if FACT in files:
             self.judge.counts["certified stars"] += 1
