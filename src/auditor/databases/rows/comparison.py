@@ -479,9 +479,7 @@ class _Comparison:
         Of a table that was extracted and has no commit there are none.
         """
         values = self._stored_parents(reference)
-        if values is None and EPOCH < self._watermark_of(reference.partition(".")[0]) < datetime.max.replace(
-            tzinfo=UTC
-        ):
+        if values is None and EPOCH < self._watermark_of(reference.partition(".")[0]) < NEVER_EXTRACTED:
             return pa.nulls(0)
         return values
 
