@@ -94,7 +94,8 @@ class StarWitness:
             self.judge.counts[f"uncertified {name}"] += 1
         of_group = {name: tagged for name, tagged in outcome.tables.items() if tagged.group == outcome.group}
         named = {name: self._files(name, tagged.snapshot) for name, tagged in of_group.items()}
-        files = {name: objects for name, objects in named.items() if all(map(_is_sound, objects.values()))}
+        whole = {name: objects for name, objects in named.items() if objects is not None}
+        files = {name: objects for name, objects in whole.items() if all(map(_is_sound, objects.values()))}
         until = {name: tagged.until for name, tagged in of_group.items()}
         if FACT in files:
             self.judge.counts["certified stars"] += 1
@@ -106,13 +107,13 @@ class StarWitness:
             self.judge.counts["certified stars"] += 1
             self._has_purchases(files["fact_purchase"], until["fact_purchase"])
 
-    def _files(self, name: str, number: int) -> Files:
-        """The objects that a snapshot names, read as an engine does."""
+    def _files(self, name: str, number: int) -> Files | None:
+        """The objects that a snapshot names, read as an engine does; None where a disaster has taken one of them."""
         metadata = read_mirror(name, self.cloud.records).metadata
         snapshot = metadata.snapshot_by_id(number) if metadata else None
         if metadata is None or snapshot is None:
             self.judge.say(f"the certified snapshot {number} of {name} is not there")
-            return {}
+            return None
         if (tagged := metadata.snapshot_by_name(TAG)) is None or tagged.snapshot_id != number:
             self.judge.counts["tagged by another"] += 1
         keys = [
@@ -120,11 +121,11 @@ class StarWitness:
             for manifest in snapshot.manifests(self._io)
             for entry in manifest.fetch_manifest_entry(self._io)
         ]
-        bodies = {key: self.cloud.partitions.objects.get(key) for key in keys}
+        bodies = {key: body for key in keys if (body := self.cloud.partitions.objects.get(key)) is not None}
         for key in keys:
-            if bodies[key] is None and key not in self.judge.lost:
+            if key not in bodies and key not in self.judge.lost:
                 self.judge.say(f"the certified snapshot of {name} names {key}, which is gone")
-        return {key: body for key, body in bodies.items() if body is not None}
+        return bodies if len(bodies) == len(keys) else None
 
     def _rows(self, files: Files, *names: str) -> list[Row]:
         rows = []
