@@ -157,7 +157,9 @@ class Zoo(DatabaseSimulation):
                 is_json = kind in ("json", "jsonb") or not isinstance(value[field.name], str)
                 is_text = field.type.name == "double" or (field.type.name == "string" and is_json)  # -0 would be 0
                 raw = text[field.name] if is_text else value[field.name]
-                row[field.name] = self._value(field.type.name, field.type.scale, raw)
+                value_there = self._value(field.type.name, field.type.scale, raw)
+                is_key = field.type.name == "double" and field.name in cage.key
+                row[field.name] = value_there + 0.0 if is_key else value_there  # a key's -0 is 0, as in the index
             rows.append(row)
         return rows
 

@@ -6,7 +6,7 @@ Reads only. Each answer comes from one snapshot of its own, and no statement is 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +41,7 @@ from core.landing.former_names import list_now
 from core.landing.ingest_objects import Position
 from core.ports import ObjectWriter
 from core.time import parse_instant
+from core.warehouse.order import one_zero
 from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
@@ -111,7 +112,7 @@ def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) 
         schema = pairs_schema(reading.table, lists)
         batches = reading.pairs(session, asked, seconds=seconds, lists=[*lists.values()])
     placing = asked.columns if isinstance(asked, LocateRows) else ()
-    rows = _list(batches, schema, records, asked.target, placing)
+    rows = _list(batches, schema, records, asked.target, placing, reading.table.key)
     return {"object": asked.target, "rows": rows, **_named(lists, reading)}
 
 
@@ -139,14 +140,25 @@ def _named(lists: Mapping[int, HashList], reading: TableReading) -> dict[str, An
 
 
 def _list(
-    batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str, placing: Collection[str]
+    batches: Iterable[list[bytes]],
+    schema: pa.Schema,
+    records: ObjectWriter,
+    target: str,
+    placing: Collection[str],
+    key: Sequence[str],
 ) -> int:
-    """The rows in a Parquet object; returns how many. Times of the ``placing`` columns that are none are null."""
+    """The rows in a Parquet object; returns how many. Times of the ``placing`` columns that are none are null.
+
+    A ``key`` has the values by which the warehouse knows its rows.
+    """
     body = io.BytesIO()
     rows = 0
     with pq.ParquetWriter(body, schema, compression="zstd") as writer:
         for block in _blocks(batches):
             table = _placed(block, schema, placing) if placing else _parsed(block, schema)
+            for name in key:
+                place, field = table.schema.get_field_index(name), table.schema.field(name)
+                table = table.set_column(place, field, one_zero(table.column(name)))
             rows += table.num_rows
             writer.write_table(table)
     records.write(target, body.getvalue())
