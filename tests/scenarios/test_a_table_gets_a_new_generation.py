@@ -144,6 +144,22 @@ def test_a_table_is_partitioned_anew_while_all_go_on_and_taken_back_and_removed(
     assert is_as_an_empty_lake_would_be(feed)
 
 
+def test_what_is_repaired_after_its_rollups_were_built_is_in_the_new_rollups_too(feed: FeedSimulation) -> None:
+    feed.loses_event = lambda _key: True
+    trades_on(feed, 20)
+    feed.loses_event = lambda _key: False
+    steps = transition(feed, by_day(feed.contracts))
+    feed.deployed(steps.first)
+    built(feed, steps)
+    trades_on(feed, 30)
+    feed.pass_time(minutes=5)
+    audited(feed)
+    groups = feed.rows("fact_quote_hourly")
+    assert len(complete(feed)) > 2, "the hour is whole"
+    feed.deployed(steps.last(int(feed.now.timestamp())))
+    assert feed.rows("fact_quote_hourly") == groups
+
+
 def test_the_old_generation_stays_for_as_long_as_a_certificate_rests_on_it(feed: FeedSimulation) -> None:
     steps = transition(feed, by_day(feed.contracts))
     feed.deployed(steps.first)

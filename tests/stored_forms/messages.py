@@ -51,6 +51,7 @@ EXAMPLES: dict[str, Any] = {
     "entity": "AAA",
     "fact": "fact_price",
     "example": "symbol=AAA, price=-1",
+    "folder": "fact_price--day",
     "inputs": Inputs(
         objects=("tables/books/book/000000000001.jsonl.gz",),
         after=(("tables/books/book/", "tables/books/book/000000000001.jsonl.gz"),),

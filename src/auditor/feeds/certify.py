@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state
 from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.repair_jobs import RepairJob, Restate, write_job
-from core.contract.model import Contract, Feed
+from core.contract.model import Contract, Feed, Table
+from core.errors import of_kind
 from core.feeds.partitions import period_of
 from core.time import epoch, iso
 
@@ -32,7 +33,7 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
     state that remembers it as open: were it the other way round, a run that ends between the two would leave a row
     which no later audit takes for stale. For the same reason the state is of before the certificates.
     """
-    contract, feed, calendar = feed_of(services, order.dataset)
+    contract, _, calendar = feed_of(services, order.dataset)
     basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})", contract.tables)
     state = read_state(services.records, order.dataset)
     issued, entries = issue_certificates(services.records, result, basis)
@@ -48,7 +49,7 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
             )
     rows |= halt_rows(services.records, result, basis, state.halted)
     write_completeness(services.records, rows, workers=services.limits.workers)
-    jobs = _write_rollup_jobs(services, contract, feed, order, result)
+    jobs = _write_rollup_jobs(services, contract, order, result)
     certified = {entry.start for entry in entries.values()}
     newest = max((entry.number for entry in entries.values()), default=0)
     change_state(
@@ -90,18 +91,34 @@ def causes_of(window: WindowResult, triage: Triage) -> tuple[str, ...]:
 
 
 def _write_rollup_jobs(
-    services: Services, contract: Contract, feed: Feed, order: FeedOrder, result: AuditResult
+    services: Services, contract: Contract, order: FeedOrder, result: AuditResult
 ) -> tuple[str, ...]:
-    """A job for every rollup of the windows that were read: what does not change makes no version."""
+    """A job for every rollup of the windows that were read: what does not change makes no version.
+
+    So are those of a generation that is being built: what was repaired came into its facts too, maybe after its rollups
+    were made of them.
+    """
     windows = [Window(window.start, window.end) for window in result.windows if not window.counted]
-    facts = {fact.name: fact for fact in facts_of(contract)}
-    rollups = [table for table in contract.tables if table.kind == "rollup" and table.source in facts]
+    own = {table.folder for table in contract.tables}
+    rollups = [*_rollups(contract)]
+    if contract.beside is not None and not contract.beside.until:
+        rollups += [rollup for rollup in _rollups(contract.beside.contract) if rollup[-1].folder not in own]
     jobs = []
-    for number, table in enumerate(rollups if windows else ()):
-        paths = tuple(partitions_of(table, feed, windows, fact=facts[table.source]))
-        job = RepairJob(order.dataset, order.run, Restate(contract.dataset, table.name, paths))
+    for number, (feed, fact, table) in enumerate(rollups if windows else ()):
+        paths = tuple(partitions_of(table, feed, windows, fact=fact))
+        folder = "" if table.folder in own else table.folder
+        job = RepairJob(order.dataset, order.run, Restate(contract.dataset, table.name, paths, folder=folder))
         jobs.append(write_job(services.records, job, attempt=0, number=number))
     return tuple(jobs)
+
+
+def _rollups(contract: Contract) -> Iterator[tuple[Feed, Table, Table]]:
+    """The rollups of a feed, each behind the fact that it is made of."""
+    feed = of_kind(contract.source, Feed, "audit", contract.dataset)
+    facts = {fact.name: fact for fact in facts_of(contract)}
+    for table in contract.tables:
+        if table.kind == "rollup" and table.source in facts:
+            yield feed, facts[table.source], table
 
 
 # ---------------------------------------------------------------- the state

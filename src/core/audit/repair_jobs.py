@@ -72,11 +72,13 @@ class Restate(OfPartitions):
     """Make partitions again: facts whole from the ingest objects, derived ones from their inputs.
 
     ``inputs`` spare a fact's partitions the reading of all objects of their source; None: nobody has looked them up.
-    ``allow_fewer``: even where keys or newer rows would go.
+    ``allow_fewer``: even where keys or newer rows would go. ``folder`` names the table's generation, empty: the
+    deployed one; nothing is to be done in one that is written no more.
     """
 
     inputs: Inputs | None = None
     allow_fewer: bool = False
+    folder: str = ""
     kind: Literal["restate"] = "restate"
 
 

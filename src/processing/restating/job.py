@@ -49,6 +49,9 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     started, done, failed = services.now(), Work(), []
     paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
+    if isinstance(repair, Restate) and repair.folder:
+        by = _writing(services, repair)
+        services, paths = (by, paths) if by else (services, ())
     parts = [paths] if _are_read_together(services, repair) else [(path,) for path in paths]
     while parts:
         part = parts.pop(0)
@@ -140,6 +143,14 @@ def _derived(outcome: Outcome) -> Work:
     """The work of a derived partition that was computed again."""
     is_new = isinstance(outcome, Committed)
     return Work(int(is_new), outcome.rows, 0, WRITES_OF_A_VERSION * is_new)
+
+
+def _writing(services: Services, repair: Restate) -> Services | None:
+    """The services whose contract has the table in the job's folder; None: no contract that is written has it there."""
+    for by in (services, services.beside(repair.dataset)):
+        if by is not None and repair.folder in {table.folder for table in by.contracts.dataset(repair.dataset).tables}:
+            return by
+    return None
 
 
 def _has_inputs(repair: Restate | Vacuum | PlantGap) -> bool:
