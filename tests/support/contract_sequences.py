@@ -41,6 +41,7 @@ from core.landing.former_names import names_now
 from core.time import format_instant
 from processing.restating.generations import build_generations
 from processing.restating.job import restate_job
+from processing.restating.replay import replay, to_retry
 
 RENAMES = 0.6  # share of the contracts in which a source's column gets another name, where they are wanted
 LONGEST = 5  # contracts of a sequence
@@ -201,7 +202,10 @@ class _Lake:
             yield encoded(row | {"fetched_at": format_instant(asked)})
 
     def restate(self) -> None:
-        """What the audits do after a deployment: partitions that they find outdated are made again by their jobs."""
+        """What is done after a deployment: rejected lines are retried, and audits make outdated partitions again."""
+        for batch in replay(self.lake.services, to_retry(self.lake.services)):
+            for error in batch.errors.values():
+                raise error
         auditor = _auditor(self.lake)
         for contract in self.contracts:
             outdated: dict[str, list[str]] = {}

@@ -33,7 +33,7 @@ def _rank(was: tuple[str, ...], becomes: tuple[str, ...]) -> Verdict:
 
 def _check(_was: object, becomes: object) -> Verdict:
     if not becomes:
-        return applied("rows that were rejected come with the next replay of their objects")
+        return applied("rows that were rejected come with: starmend quarantine retry")
     return applied("older rows that break it are reported, and none is removed")
 
 
