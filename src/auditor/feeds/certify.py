@@ -138,7 +138,7 @@ def _next_state(
     read, if they have no certificate or Athena contradicts it.
     """
     now = int(services.now().timestamp())
-    open_windows = dict(before.open)
+    open_windows = _as_cut_now(before.open, result)
     for window in result.windows:
         if window.whole:
             open_windows.pop(window.start, None)
@@ -165,6 +165,16 @@ def _next_state(
         swept_until=result.swept_until,
         forms={**before.forms, **order.outdated.settled(result.findings)},
     )
+
+
+def _as_cut_now(open_windows: Mapping[int, OpenWindow], result: AuditResult) -> dict[int, OpenWindow]:
+    """The open windows without the days that were audited by hours now, for their cadence changed in the meantime."""
+    by_hours = {window.start // DAY * DAY for window in result.windows if window.end - window.start < DAY}
+    return {
+        start: remembered
+        for start, remembered in open_windows.items()
+        if remembered.end - start < DAY or start not in by_hours
+    }
 
 
 def _rechecks(before: DatasetState, result: AuditResult, now: int) -> dict[int, int]:

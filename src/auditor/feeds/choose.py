@@ -128,11 +128,9 @@ def _due(
     since = max(now - RECENT_DAYS * DAY, calendar.covers_from)
     certified = certified_windows(services, contract, since, frontier)
     targets = _targets(services, contract, feed, [*certified, *taken])
-    again = _in_turn(
-        [Window(begin, window.end) for begin, window in state.open.items() if window.end <= due], most, now=now
-    )
-    rechecked = [Window(begin, begin + window_seconds(feed)) for begin, at in state.rechecks.items() if at <= now]
-    again += [window for window in rechecked if window.end <= due][:most]
+    opened = [Window(begin, window.end) for begin, window in state.open.items()]
+    again = _in_turn([window for window in _as_of_now(feed, calendar, opened) if window.end <= due], most, now=now)
+    again += [window for window in _rechecked(feed, calendar, state, now=now) if window.end <= due][:most]
     again += _changed(contract, feed, state, certified, targets)
     again += proven_again(certified, before=frontier - DAY, now=now)
     again += _swept(services, contract, calendar, before=since, now=now)
@@ -145,6 +143,28 @@ def _due(
     return FeedOrder(
         dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets, outdated=outdated
     )
+
+
+def _as_of_now(feed: Feed, calendar: TradingCalendar, remembered: Sequence[Window]) -> list[Window]:
+    """Remembered windows, each as the windows that its time has now.
+
+    A day on which the cadence changed has hours, and may have been looked at as a whole before its change.
+    """
+    if not calendar.cadences:
+        return list(remembered)
+    return [
+        window
+        for before in remembered
+        for window in windows_between(feed, calendar, before.start, before.end) or [before]
+    ]
+
+
+def _rechecked(feed: Feed, calendar: TradingCalendar, state: DatasetState, *, now: int) -> list[Window]:
+    """The windows whose absences are to be asked for again: as long as they are by the cadence of their time."""
+    starts = [begin for begin, at in state.rechecks.items() if at <= now]
+    if not calendar.cadences:
+        return [Window(begin, begin + window_seconds(feed)) for begin in starts]
+    return [window for begin in starts for window in windows_between(feed, calendar, begin, begin + 1)]
 
 
 def _outdated(

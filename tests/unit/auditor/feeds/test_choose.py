@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_contract, points_of
+from tests.support.audited import CALENDAR, DATASET, FACT, HOUR, SYMBOLS, TWO, AuditedFeed, feed_contract, points_of
 
 from auditor.audits import begin_audit, end_audit, open_audit
 from auditor.feeds.choose import SWEPT_WINDOWS, FeedOrder, choose_windows, months_between, proven_again
 from auditor.services import Limits
-from auditor.state import change_state, read_state
+from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import DAY, Scope, Window
 from core.audit.findings import BrokenPartition
-from core.contract.model import Contract, Feed
+from core.contract.model import Contract, Contracts, Feed
 from core.errors import UnknownTable
 from core.time import iso
 
@@ -139,6 +139,54 @@ def test_all_certified_windows_of_the_last_days_come_round_within_a_hundred_audi
         assert len(part) <= SWEPT_WINDOWS
         read.update(part)
     assert read == set(windows)
+
+
+@pytest.mark.parametrize(("before", "now"), [(HOUR, 60), (60, HOUR)])
+def test_absences_are_asked_for_again_in_windows_of_the_cadence_of_their_time(before: int, now: int) -> None:
+    """A window of another length under the same name took the place of the certificate, and the day lost its own."""
+    start = TWO // DAY * DAY
+    lake = lake_of_cadences(before, now, changed=start + 3 * DAY)
+    lake.now = start + 3 * DAY + HOUR
+    change_state(lake.records, DATASET, lambda state: replace(state, frontier=start + 3 * DAY, rechecks={start: 1}))
+    assert choose(lake).windows == (Window(start, start + (DAY if before == HOUR else HOUR)),)
+
+
+def test_a_day_that_was_blamed_before_its_cadence_changed_is_audited_by_the_hours_that_it_has_since() -> None:
+    """As a day beside its own hours each point was expected twice, and there but once."""
+    start = TWO // DAY * DAY
+    lake = lake_of_cadences(HOUR, 60, changed=start + 23 * HOUR)
+    lake.put([(symbol, slot) for symbol in SYMBOLS for slot in range(start, start + 23 * HOUR, HOUR)])
+    lake.put(points_of(start + 23 * HOUR, start + DAY))
+    blamed = {start: OpenWindow(start + DAY, 3, ("overdue",))}
+    change_state(lake.records, DATASET, lambda state: replace(state, frontier=start, open=blamed))
+    lake.now = start + DAY + 600
+    order = audit(lake, "after")
+    assert starts(order) == [start + hour * HOUR for hour in range(24)]
+    assert {window.end - window.start for window in order.windows} == {HOUR}
+    assert read_state(lake.records, DATASET).open == {}
+
+
+def test_a_day_that_was_blamed_and_has_no_first_hour_since_is_forgotten_with_its_hours_audited() -> None:
+    start = TWO // DAY * DAY
+    lake = lake_of_cadences(HOUR, 60, changed=start + 15 * HOUR, opens=start + 14 * HOUR)
+    lake.put([(symbol, start + 14 * HOUR) for symbol in SYMBOLS])
+    lake.put(points_of(start + 15 * HOUR, start + DAY))
+    blamed = {start: OpenWindow(start + DAY, 3, ("overdue",))}
+    change_state(lake.records, DATASET, lambda state: replace(state, frontier=start, open=blamed))
+    lake.now = start + DAY + 600
+    assert starts(audit(lake, "after"))[0] == start + 14 * HOUR
+    assert read_state(lake.records, DATASET).open == {}
+
+
+def lake_of_cadences(before: int, now: int, *, changed: int, opens: int = 0) -> AuditedFeed:
+    """A lake whose feed owed a point every so many seconds before a time, and every so many since."""
+    contract = feed_contract()
+    assert isinstance(contract.source, Feed)
+    contract = replace(contract, source=replace(contract.source, every=now, complete_within=7 * DAY))
+    lake = AuditedFeed(contract)
+    calendar = replace(CALENDAR, cadences=((changed, before),), segments=((opens, CALENDAR.covers_to),))
+    lake.services = replace(lake.services, contracts=Contracts((contract,), calendars=(calendar,)))
+    return lake
 
 
 def test_a_stored_order_is_the_order() -> None:
