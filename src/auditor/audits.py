@@ -12,17 +12,20 @@ from auditor.events import CertifyAnswer, JobInput, ScanAnswer
 from auditor.evidence.certificates import Certified
 from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
+from auditor.feeds.certify import unmade_rollups
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Cause, Triage, triage_findings
 from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
+from auditor.state import read_state
 from auditor.windows import Scope
 from core.audit.findings import CLEARED, REPORTED, MissingPoints
 from core.contract.model import Database, Feed
 from core.time import iso
 
 TIMELY = 30 * 86_400  # seconds ahead, for somebody has to deploy
+STALE = "stale_derived"
 
 
 class StoredOrder(AuditOrder, Protocol):
@@ -137,7 +140,8 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         now=int(services.now().timestamp()),
         doubts=result.doubts,
     )
-    triage = replace(triage, causes=(*triage.causes, *_calendar_ends(services, audit)))
+    causes = (*triage.causes, *_unmade_rollups(services, audit, triage), *_calendar_ends(services, audit))
+    triage = replace(triage, causes=causes)
     data = {
         "causes": [cause.to_data() for cause in triage.causes],
         "healing": triage.healing,
@@ -153,6 +157,18 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         healing=triage.healing,
         rollups=tuple(JobInput(key) for key in certified.jobs),
     )
+
+
+def _unmade_rollups(services: Services, audit: DatasetAudit, triage: Triage) -> tuple[Cause, ...]:
+    """The rollups that could not be made at the end of an audit before, unless findings of this one say so of others.
+
+    No finding speaks of them: their windows are whole, so that no audit reads them for days.
+    """
+    if audit.feed is None or any(cause.name == STALE for cause in triage.causes):
+        return ()
+    unmade = unmade_rollups(services, read_state(services.records, audit.order.dataset))
+    reasons = tuple(each.reason for each in unmade if each.reason)
+    return (Cause(STALE, audit.order.dataset, len(reasons), details=reasons),) if reasons else ()
 
 
 def _calendar_ends(services: Services, audit: DatasetAudit) -> tuple[Cause, ...]:

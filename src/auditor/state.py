@@ -39,6 +39,7 @@ class DatasetState:
     which ``completeness`` has the rows of a feed's windows. ``seen_until``: extraction had brought a database's rows of
     before it when they were compared last (epoch seconds; None: not told), which may be long before ``frontier``.
     ``amiss`` says for a database's table where the first slice begins that the last look at it found not whole.
+    ``rollups`` are the jobs that the ends of audits gave for a feed's rollups, as far as nobody has seen them done.
     """
 
     frontier: int | None = None
@@ -54,11 +55,12 @@ class DatasetState:
     shown: int = 0
     seen_until: int | None = None
     amiss: Mapping[str, int] = field(default_factory=dict)
+    rollups: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
         data["rechecks"] = {str(start): due for start, due in self.rechecks.items()}
-        for optional in ("redriven", "halted", "rechecks", "forms", "shown", "amiss"):
+        for optional in ("redriven", "halted", "rechecks", "forms", "shown", "amiss", "rollups"):
             if not data[optional]:
                 del data[optional]
         if self.seen_until is None:
@@ -74,6 +76,7 @@ class DatasetState:
         }
         optional = {
             "redriven": tuple(data.get("redriven", ())),
+            "rollups": tuple(data.get("rollups", ())),
             "halted": data.get("halted", {}),
             "rechecks": {int(start): due for start, due in data.get("rechecks", {}).items()},
             "forms": {table: (form, until) for table, (form, until) in data.get("forms", {}).items()},

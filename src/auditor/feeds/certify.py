@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from auditor.evidence.certificates import Basis, Certified, Entries, issue_certificates
@@ -15,7 +16,7 @@ from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state
 from auditor.windows import DAY, Window, facts_of, partitions_of
-from core.audit.repair_jobs import RepairJob, Restate, write_job
+from core.audit.repair_jobs import RepairJob, Restate, find_job, find_outcome, write_job
 from core.contract.model import Contract, Feed, Table
 from core.errors import of_kind
 from core.feeds.partitions import period_of
@@ -49,14 +50,18 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
             )
     rows |= halt_rows(services.records, result, basis, state.halted)
     write_completeness(services.records, rows, workers=services.limits.workers)
-    jobs = _write_rollup_jobs(services, contract, order, result)
+    unmade = [each.repair for each in unmade_rollups(services, state)] if order.scheduled else []
+    jobs = _write_rollup_jobs(services, contract, order, result, unmade)
+    seen = set(state.rollups) if order.scheduled else set()
     certified = {entry.start for entry in entries.values()}
     newest = max((entry.number for entry in entries.values()), default=0)
     change_state(
         services.records,
         order.dataset,
         lambda before: replace(
-            _next_state(before, services, order, result, triage, certified), shown=max(before.shown, newest)
+            _next_state(before, services, order, result, triage, certified),
+            shown=max(before.shown, newest),
+            rollups=tuple(dict.fromkeys([*(job for job in before.rollups if job not in seen), *jobs])),
         ),
     )
     write_completeness(services.records, rows_of_open, workers=services.limits.workers)
@@ -91,12 +96,13 @@ def causes_of(window: WindowResult, triage: Triage) -> tuple[str, ...]:
 
 
 def _write_rollup_jobs(
-    services: Services, contract: Contract, order: FeedOrder, result: AuditResult
+    services: Services, contract: Contract, order: FeedOrder, result: AuditResult, unmade: Sequence[Restate]
 ) -> tuple[str, ...]:
     """A job for every rollup of the windows that were read: what does not change makes no version.
 
-    So are those of a generation that is being built: what was repaired came into its facts too, maybe after its rollups
-    were made of them.
+    With the partitions of jobs of earlier audits that were not done (``unmade``): their windows may be read by nobody
+    for days. The rollups of a generation that is being built are made too: what was repaired came into its facts, maybe
+    after they were made of them.
     """
     windows = [Window(window.start, window.end) for window in result.windows if not window.counted]
     own = {table.folder for table in contract.tables}
@@ -104,12 +110,33 @@ def _write_rollup_jobs(
     if contract.beside is not None and not contract.beside.until:
         rollups += [rollup for rollup in _rollups(contract.beside.contract) if rollup[-1].folder not in own]
     jobs = []
-    for number, (feed, fact, table) in enumerate(rollups if windows else ()):
-        paths = tuple(partitions_of(table, feed, windows, fact=fact))
+    for number, (feed, fact, table) in enumerate(rollups):
         folder = "" if table.folder in own else table.folder
-        job = RepairJob(order.dataset, order.run, Restate(contract.dataset, table.name, paths, folder=folder))
-        jobs.append(write_job(services.records, job, attempt=0, number=number))
+        left = [each.partitions for each in unmade if (each.table, each.folder) == (table.name, folder)]
+        paths = tuple(sorted({*partitions_of(table, feed, windows, fact=fact), *chain.from_iterable(left)}))
+        if paths:
+            job = RepairJob(order.dataset, order.run, Restate(contract.dataset, table.name, paths, folder=folder))
+            jobs.append(write_job(services.records, job, attempt=0, number=number))
     return tuple(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class UnmadeRollup:
+    """A job that an audit's end gave for a rollup, and why it failed; empty where it left no word."""
+
+    repair: Restate
+    reason: str
+
+
+def unmade_rollups(services: Services, state: DatasetState) -> list[UnmadeRollup]:
+    """The jobs for rollups, of ends of audits before, that are not known to be done: it died, or partitions failed."""
+    unmade = []
+    for key in state.rollups:
+        outcome = find_outcome(services.records, key)
+        job = None if outcome and outcome.result == "done" else find_job(services.records, key)
+        if job is not None and isinstance(job.repair, Restate):
+            unmade.append(UnmadeRollup(job.repair, outcome.reason if outcome else ""))
+    return unmade
 
 
 def _rollups(contract: Contract) -> Iterator[tuple[Feed, Table, Table]]:
