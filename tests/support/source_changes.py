@@ -26,7 +26,8 @@ def cages() -> list[Cage]:
 class Alteration:
     """A change of ``{t}``: its statements and those that take it back.
 
-    ``says`` is in the message about it; ``halts`` in the failure of its table, empty where its rows still come.
+    ``says`` is in the message about it, empty where the contract holds it already; ``halts`` in the failure of its
+    table, empty where its rows still come.
     """
 
     name: str
@@ -83,7 +84,7 @@ ALTERATIONS = [
         "widen text",
         ["ALTER TABLE {t} ALTER word TYPE text"],
         ["ALTER TABLE {t} ALTER word TYPE varchar(20)"],
-        "column word was character varying(20) and is text",
+        "",
     ),
     Alteration(
         "retype to text",
