@@ -11,7 +11,7 @@ from tests.chaos.crash_scenarios import SCENARIOS, Scenario
 from tests.chaos.run import Options, Result
 from tests.support.crashpoints import WAYS, Crash, Effects, Point
 
-PAIRS = 400  # of each scenario
+PAIRS = 150  # of each scenario
 REDELIVERIES = 2  # after the faults: SQS receives three times in all, a schedule comes for ever
 Make = Callable[[], Scenario]
 

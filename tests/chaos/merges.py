@@ -12,7 +12,7 @@ from tests.support.partition_histories import losses
 
 from core.contract.model import Table
 
-RUNS_OF_IT = 6_000
+RUNS_OF_IT = 3_000
 
 
 def merges(options: Options) -> Result:

@@ -163,7 +163,7 @@ def _writers(shop: Shop, seed: int) -> Iterator[tuple[threading.Lock, threading.
             thread.join()
 
 
-WALKS, STEPS = 200, 60
+WALKS, STEPS = 60, 60
 
 
 def mirror_walks(options: Options) -> Result:

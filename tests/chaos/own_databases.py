@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.chaos.run import Options, Result
 from tests.support.own_databases import Tally, try_own_database
 
-DATABASES = 200
+DATABASES = 60
 
 
 def own_databases(options: Options) -> Result:

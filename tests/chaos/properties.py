@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.long_tests import ROOT, result_of
 from tests.chaos.run import Options, Result
 
-SEEDS = 6  # two minutes each
+SEEDS = 3  # two minutes each
 
 
 def property_tests() -> list[Path]:

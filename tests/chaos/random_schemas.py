@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.chaos.run import Options, Result
 from tests.support.random_schemas import SchemaTally, harm_schema
 
-SCHEMAS, BATCHES = 40, 3
+SCHEMAS, BATCHES = 10, 3
 
 
 def random_schemas(options: Options) -> Result:

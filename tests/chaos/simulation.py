@@ -10,7 +10,7 @@ from tests.simulation.ledger import add_entry, entry_of, next_seed
 from tests.simulation.shrinking import command
 from tests.simulation.simulation import Outcome, simulate
 
-SEEDS, DAYS = 40, 6.0
+SEEDS, DAYS = 20, 6.0
 
 
 def simulation(options: Options) -> Result:

@@ -186,7 +186,7 @@ def stories(options: Options) -> Result:
     """``--runs`` is the number of simulated weeks."""
     verdicts: Counter[str] = Counter()
     wrong: list[str] = []
-    for number in range(options.amount(4)):
+    for number in range(options.amount(2)):
         world = run_hours(7 * 24, options.seed + number, calm=CALM_HOURS)
         verdicts += world.verdicts
         wrong += world.wrong
