@@ -16,8 +16,9 @@ from auditor.warehouse.partitions import read_partition
 from auditor.windows import DAY, HOUR, Window, facts_of, partitions_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import StaleDerived
-from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table
+from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table, TradingCalendar
 from core.errors import of_kind
+from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of, covers
 from core.ports import PartitionStore
 from core.time import at_epoch
@@ -30,11 +31,12 @@ Counts = dict[tuple[str, int], dict[str, int | bool]]  # by entity and group, of
 def stale_rollups(
     store: PartitionStore,
     contract: Contract,
+    calendar: TradingCalendar,
     expectation: Expectation,
     scan: PartitionScan,
     entries: Mapping[str, LedgerEntry],
 ) -> list[StaleDerived]:
-    """Rollup partitions that lack a group of a certified window, or count it otherwise.
+    """Rollup partitions that lack a group of certified windows, or count it otherwise.
 
     A window whose rows are not those of its certificate any more is passed over: it gets a successor first, and the
     rollup is made again after that.
@@ -52,7 +54,7 @@ def stale_rollups(
     facts = {fact.name: fact for fact in facts_of(contract)}
     for table in contract.tables:
         if table.kind == "rollup" and table.source in facts and (unit := _time_unit(table, feed, facts)):
-            counts = _counts(expectation, scan, settled, UNITS[unit])
+            counts = _counts(feed, calendar, expectation, scan, settled, UNITS[unit])
             windows = [expectation.windows[place] for place in settled]
             findings += _stale_partitions(store, table, facts[table.source], feed, windows, counts)
     return findings
@@ -67,15 +69,25 @@ def _time_unit(table: Table, feed: Feed, facts: Mapping[str, Table]) -> str:
     return ""
 
 
-def _counts(expectation: Expectation, scan: PartitionScan, settled: list[int], unit: int) -> Counts:
-    """The points of each entity and group, for groups all of whose slots are certified."""
+def _counts(
+    feed: Feed,
+    calendar: TradingCalendar,
+    expectation: Expectation,
+    scan: PartitionScan,
+    settled: list[int],
+    unit: int,
+) -> Counts:
+    """The points of each entity and group, for groups all of whose slots were scanned and are certified.
+
+    An audit may have read an hour of a day alone, or a part of an hour.
+    """
     grid = expectation.grid
     certain = np.isin(expectation.window_of, settled)
     groups = grid.slots // unit
     counts: Counts = {}
     for group in np.unique(groups).tolist():
         columns = groups == group
-        if not certain[columns].all():
+        if not certain[columns].all() or columns.sum() < _slots_in(feed, calendar, group * unit, unit):
             continue
         cells = scan.coverage.cells[:, columns]
         owed = (cells != NOT_OWED).sum(axis=1)
@@ -90,6 +102,12 @@ def _counts(expectation: Expectation, scan: PartitionScan, settled: list[int], u
                 "complete": not missing[row],
             }
     return counts
+
+
+def _slots_in(feed: Feed, calendar: TradingCalendar, start: int, unit: int) -> int:
+    """The slots of a group, as far as the calendar knows its time: as a rollup counts them."""
+    start, end = max(start, calendar.covers_from), min(start + unit, calendar.covers_to)
+    return len(expected_slots(calendar, every=feed.every, start=start, end=end))
 
 
 def _stale_partitions(

@@ -80,7 +80,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     else:
         scanned = _scan_windows(services, contract, feed, order, expectation, (absences, expired), attempt=attempt)
         weighed = scanned.weighed
-        findings = _findings(services, contract, feed, scanned)
+        findings = _findings(services, contract, feed, calendar, scanned)
         windows = _window_results(order, contract, feed, scanned)
         coverage = scanned.partitions.coverage
         partitions = replace(partitions, targets=scanned.partitions.targets, kept=scanned.partitions.kept)
@@ -201,10 +201,12 @@ def _disputed(
 # ---------------------------------------------------------------- findings
 
 
-def _findings(services: Services, contract: Contract, feed: Feed, scanned: ScannedWindows) -> list[Finding]:
+def _findings(
+    services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, scanned: ScannedWindows
+) -> list[Finding]:
     partitions = scanned.partitions
     missing = _missing(contract, feed, scanned)
-    stale = stale_rollups(services.partitions, contract, scanned.expectation, partitions, scanned.entries)
+    stale = stale_rollups(services.partitions, contract, calendar, scanned.expectation, partitions, scanned.entries)
     findings: list[Finding] = [*partitions.held, *partitions.broken, *partitions.rules, *partitions.orphans]
     findings += _rolled_back_or_lost(contract, feed, scanned, missing)
     return [*findings, *missing, *scanned.disputed, *stale]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from auditor.feeds.rollups import stale_rollups
 from auditor.windows import Scope, Window
 from core.audit.certificate import window_name
 from core.audit.findings import StaleDerived
+from core.contract.model import GroupValue
 
 WINDOW = Window(TWO, TWO + HOUR)
 RIGHT = {"count": 60, "expected": 60, "repaired": 0, "absent": 0, "complete": True}
@@ -52,12 +54,12 @@ def roll_up(lake: AuditedFeed, **wrong: Any) -> None:
         lake.commit(HOURLY, f"symbol={symbol}/month=2026-11", rows)
 
 
-def stale(lake: AuditedFeed) -> list[StaleDerived]:
-    expectation = expect(lake.feed, CALENDAR, [WINDOW])
+def stale(lake: AuditedFeed, *, end: int | None = None) -> list[StaleDerived]:
+    expectation = expect(lake.feed, CALENDAR, [WINDOW], end=end)
     scan = scan_partitions(lake.contract, expectation, lake.partitions, workers=2)
     name = window_name("quotes", WINDOW.name)
     entries = ChainReader(lake.records, DATASET).entries([(name, WINDOW.name)])
-    return stale_rollups(lake.partitions, lake.contract, expectation, scan, entries)
+    return stale_rollups(lake.partitions, lake.contract, CALENDAR, expectation, scan, entries)
 
 
 def test_a_rollup_that_says_what_the_window_says_is_not_stale(lake: AuditedFeed) -> None:
@@ -79,4 +81,21 @@ def test_a_group_that_counts_otherwise_makes_its_partition_stale(lake: AuditedFe
 
 def test_a_window_whose_rows_are_not_the_certified_ones_is_passed_over(lake: AuditedFeed) -> None:
     lake.put([("ZM", TWO)], provenance="late")
+    assert stale(lake) == []
+
+
+def test_a_group_of_which_an_audit_read_a_part_alone_is_passed_over(lake: AuditedFeed) -> None:
+    roll_up(lake)
+    assert stale(lake, end=TWO + 1_800) == []
+
+
+def test_a_day_of_which_an_audit_read_an_hour_alone_is_passed_over() -> None:
+    columns = tuple(
+        replace(each, rule=GroupValue("minute", "day")) if each.name == "hour" else each for each in HOURLY.columns
+    )
+    lake = AuditedFeed(feed_contract(tables=(FACT, replace(HOURLY, columns=columns))))
+    lake.put(points_of(TWO, TWO + HOUR))
+    begun = begin_audit(lake.services, DATASET, "run", Scope(lake.now, TWO, TWO + HOUR))
+    begun.scan(attempt=0)
+    assert end_audit(lake.services, begun, attempt=0).certificates == 1
     assert stale(lake) == []
