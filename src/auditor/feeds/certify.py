@@ -178,8 +178,9 @@ def _next_state(
     of_windows = {name for window in open_windows.values() for name in window.causes}
     causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
     before = replace(before, halted=halts_in(result, before.halted), rechecks=_rechecks(before, result, now))
-    if not order.scheduled:
-        return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
+    if not order.scheduled:  # of all else it knows nothing: what is open there stays so until an audit that looks
+        still = tuple(sorted({*before.causes, *causes}))
+        return replace(before, open=open_windows, objects_from=result.objects_until, causes=still)
     frontier = max(order.frontier, before.frontier or order.frontier)
     targets = _recent(services, order, {**before.targets, **order.targets}, now)
     return replace(

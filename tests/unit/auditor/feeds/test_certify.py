@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.support.audited import DATASET, FACT, HOUR, HOURLY, TWO, AuditedFeed, feed_contract, points_of
@@ -13,7 +14,7 @@ from auditor.evidence.results import WindowResult
 from auditor.feeds.certify import causes_of
 from auditor.prove import verify
 from auditor.repairs.triage import Cause, Triage
-from auditor.state import read_state
+from auditor.state import change_state, read_state
 from auditor.windows import Scope
 from core.audit.repair_jobs import Restate, find_job
 
@@ -70,6 +71,18 @@ def test_a_window_with_a_gap_is_open_and_alarmed_when_it_is_overdue() -> None:
     assert [row["status"] for row in rows(lake).values()] == ["alarmed", "certified", "certified", "certified"]
     [window] = read_state(lake.records, DATASET).open.values()
     assert (window.missing, window.causes) == (3, ("overdue",))
+
+
+def test_a_run_over_a_range_closes_no_cause_that_is_open_elsewhere() -> None:
+    """It was told to be over, and mailed again as news by the next audit that looked."""
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + HOUR))
+    change_state(lake.records, DATASET, lambda state: replace(state, causes=("outdated_partition",)))
+    for start in (TWO, None):
+        begun = begin_audit(lake.services, DATASET, f"run-{start}", Scope(lake.now, start, start and start + HOUR))
+        begun.scan(attempt=0)
+        end_audit(lake.services, begun, attempt=0)
+        assert read_state(lake.records, DATASET).causes == (("outdated_partition",) if start else ())
 
 
 def test_a_window_that_was_scanned_in_part_has_no_row() -> None:
