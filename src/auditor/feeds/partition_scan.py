@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from auditor.feeds.expect import Expectation
-from auditor.feeds.points import Coverage
+from auditor.feeds.points import ABSENT, MISSING, Coverage
 from auditor.warehouse.outdated import OutdatedPlace
 from auditor.warehouse.parents import Parents
 from auditor.warehouse.partitions import Held, Undecoded, locate_partition, rows_of_window
@@ -29,6 +30,7 @@ from core.ports import PartitionStore
 from core.warehouse.canonical_rows import proof_of
 
 PROVENANCE = "provenance"
+Cells = npt.NDArray[np.uint8]
 
 
 @dataclass
@@ -40,6 +42,7 @@ class PartitionScan:
     the tables' by their names. ``rolled_back``
     are without a hold: findings only where something is missing of them or differs from what was certified. An earlier
     contract made those that are ``outdated``. ``kept`` are objects that lack points, for they are read once more.
+    ``own`` are the cells of each fact by itself, where there are several.
     """
 
     coverage: Coverage
@@ -55,6 +58,13 @@ class PartitionScan:
     unknown_parents: list[str] = field(default_factory=list)
     kept: dict[str, Undecoded] = field(default_factory=dict)
     outdated: list[OutdatedPlace] = field(default_factory=list)
+    own: dict[str, Cells] = field(default_factory=dict)
+
+    def cells_of(self, fact: str) -> Cells:
+        """The points as this fact has them; absent is what is not in it and known to be absent."""
+        whole = self.coverage.cells
+        own = self.own.get(fact, whole)
+        return np.where((own == MISSING) & (whole == ABSENT), whole, own)
 
 
 def scan_partitions(
@@ -77,7 +87,8 @@ def scan_partitions(
     scan = PartitionScan(Coverage(expectation), [{} for _ in expectation.windows])
     places = {window: number for number, window in enumerate(expectation.windows)}
     combined = None
-    for table in facts_of(contract):
+    facts = facts_of(contract)
+    for table in facts:
         scan.coverage = Coverage(expectation)
         scan.folders[table.name] = table.folder
         wanted = partitions_of(table, feed, expectation.windows)
@@ -94,6 +105,8 @@ def scan_partitions(
                 scan.outdated.append((table.name, partition.path, problem))
             if parents is not None and partition.rows.num_rows:
                 _check_rules(scan, table, partition, parents)
+        if len(facts) > 1:
+            scan.own[table.name] = scan.coverage.cells
         # With several facts a point is there when it is in all of them: the codes are ordered from missing to best.
         combined = scan.coverage.cells if combined is None else np.minimum(combined, scan.coverage.cells)
         scan.coverage.cells = combined

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from auditor.feeds.expect import Expectation
-from auditor.feeds.partition_scan import PartitionScan
+from auditor.feeds.partition_scan import Cells, PartitionScan
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import DAY, HOUR, Window, facts_of, partitions_of
@@ -54,7 +54,7 @@ def stale_rollups(
     facts = {fact.name: fact for fact in facts_of(contract)}
     for table in contract.tables:
         if table.kind == "rollup" and table.source in facts and (unit := _time_unit(table, feed, facts)):
-            counts = _counts(feed, calendar, expectation, scan, settled, UNITS[unit])
+            counts = _counts(feed, calendar, expectation, scan.cells_of(table.source), settled, UNITS[unit])
             windows = [expectation.windows[place] for place in settled]
             findings += _stale_partitions(store, table, facts[table.source], feed, windows, counts)
     return findings
@@ -73,7 +73,7 @@ def _counts(
     feed: Feed,
     calendar: TradingCalendar,
     expectation: Expectation,
-    scan: PartitionScan,
+    points: Cells,
     settled: list[int],
     unit: int,
 ) -> Counts:
@@ -89,7 +89,7 @@ def _counts(
         columns = groups == group
         if not certain[columns].all() or columns.sum() < _slots_in(feed, calendar, group * unit, unit):
             continue
-        cells = scan.coverage.cells[:, columns]
+        cells = points[:, columns]
         owed = (cells != NOT_OWED).sum(axis=1)
         absent, missing = (cells == ABSENT).sum(axis=1), (cells == MISSING).sum(axis=1)
         repaired = (cells == REPAIRED).sum(axis=1)

@@ -22,7 +22,9 @@ from tests.support.audited import (
 from tests.support.tables import rows_of
 
 from auditor.audits import begin_audit, end_audit
+from auditor.evidence.absent import Absence, keep
 from auditor.evidence.chain import ChainReader
+from auditor.feeds.audit import FeedAudit
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import scan_partitions
 from auditor.feeds.rollups import stale_rollups
@@ -99,3 +101,22 @@ def test_a_day_of_which_an_audit_read_an_hour_alone_is_passed_over() -> None:
     begun.scan(attempt=0)
     assert end_audit(lake.services, begun, attempt=0).certificates == 1
     assert stale(lake) == []
+
+
+@pytest.mark.parametrize("other", ["repaired", ""])
+def test_a_rollup_is_held_to_its_own_fact_where_a_feed_has_several(other: str) -> None:
+    """A point may be observed in this fact, and repaired in another, or known to be absent for another lacks it."""
+    second = replace(FACT, name="fact_of_ticks")
+    lake = AuditedFeed(feed_contract(tables=(FACT, second, HOURLY)))
+    lake.put(points_of(TWO, TWO + HOUR))
+    lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO)], table=second)
+    if other:
+        lake.put([("ZM", TWO)], table=second, provenance=other)
+    else:
+        keep(lake.records, [Absence(DATASET, "ZM", ((TWO, TWO + 60),), lake.now, lake.now + HOUR, (), "whole")])
+    begun = begin_audit(lake.services, DATASET, "run", Scope(lake.now))
+    assert isinstance(begun, FeedAudit)
+    begun.scan(attempt=0)
+    assert end_audit(lake.services, begun, attempt=0).certificates == 1
+    roll_up(lake)
+    assert [each for each in begun.scan(attempt=1).findings if isinstance(each, StaleDerived)] == []
