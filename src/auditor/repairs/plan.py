@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
@@ -440,14 +441,16 @@ def _ask_again(draft: _Draft, context: PlanContext) -> None:
         feed = context.contracts.feed(recheck.dataset)
         if recheck.dataset not in current:
             current[recheck.dataset] = _current(feed)
-        if _refusal(recheck.entity, context) or len(draft.repairs) >= draft.budget.jobs:
+        if _refusal(recheck.entity, context):
             continue
         calls = plan_calls(recheck.entity, recheck.ranges, feed, context.contracts.calendar(feed.calendar))
-        now = [call for call in calls if not _former(call, feed, current[recheck.dataset])]
-        now = now[: max(0, min(RANGES_PER_JOB, _allowed_calls(draft, feed) - draft.calls))]
-        if now:
-            draft.repairs.append(_fetch(recheck.dataset, recheck.entity, 0, now, context))
-            draft.calls += len(now)
+        by_cadence = groupby(calls, key=partial(_former, feed=feed, current=current[recheck.dataset]))
+        for every, of_cadence in by_cadence:  # what an earlier contract owes is published late, too
+            left = min(RANGES_PER_JOB, _allowed_calls(draft, feed) - draft.calls)
+            now = list(of_cadence)[: max(0, left)]
+            if now and len(draft.repairs) < draft.budget.jobs:
+                draft.repairs.append(_fetch(recheck.dataset, recheck.entity, every, now, context))
+                draft.calls += len(now)
 
 
 def _compare(draft: _Draft, context: PlanContext) -> None:

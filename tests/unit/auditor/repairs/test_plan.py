@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -58,6 +60,7 @@ from core.audit.repair_jobs import (
     repair_from_data,
     repair_to_data,
 )
+from core.contract.model import Contracts
 from core.feeds.calendar import ranges as ranges_of
 from core.feeds.grid import expected_slots
 from core.feeds.providers import history_span
@@ -162,6 +165,25 @@ def test_proven_absences_are_asked_for_again_with_the_calls_that_are_left() -> N
     assert [(repair.entity, repair.points) for repair in made.repairs] == [("AAPL", 2), ("ZM", 2)]  # type: ignore[union-attr]
     assert plan_repairs([lost], PlanContext(CONTRACTS, budget=Budget(calls=1), rechecks=(again,))).calls == 1
     assert plan_repairs([lost], PlanContext(CONTRACTS, attempt=2, rechecks=(again,))).calls == 1
+
+
+def test_absences_of_an_earlier_cadence_and_of_an_entity_that_ends_are_asked_for_again_too() -> None:
+    """They were due in each audit, and no audit asked."""
+    contracts = contracts_of_before(cadence_until=at("2026-11-20T15:00"), ends={"ZM": "2027-01-01T00:00:00Z"})
+    ranges = ((at("2026-11-20T14:45"), at("2026-11-20T15:02")),)
+    again = tuple(FetchHistory("quotes", entity, ranges, 5) for entity in ("AMD", "ZM"))
+    made = plan_repairs([], PlanContext(contracts, rechecks=again))
+    jobs = [(job.entity, job.every, job.points) for job in made.repairs if isinstance(job, FetchHistory)]
+    assert jobs == [("AMD", 300, 3), ("AMD", 0, 2), ("ZM", 300, 3), ("ZM", 60, 2)]
+
+
+def contracts_of_before(*, cadence_until: int, ends: Mapping[str, str]) -> Contracts:
+    """The contracts with a feed whose points were five minutes apart before, and of which entities end."""
+    calendar = replace(CALENDAR, name="before", cadences=((cadence_until, 300),))
+    entities = tuple(replace(each, valid_until=ends.get(each.name, "")) for each in FEED.entities)
+    feed = replace(FEED, calendar=calendar.name, entities=entities)
+    changed = (replace(each, source=feed) if each.dataset == "quotes" else each for each in CONTRACTS)
+    return replace(CONTRACTS, contracts=tuple(changed), calendars=(*CONTRACTS.calendars, calendar))
 
 
 def test_a_gap_longer_than_the_providers_span_is_several_calls() -> None:
