@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.zoo import zoo
+from tests.support.zoo import Cage, zoo
 from tests.support.zoo_keys import FEW, KEYS, cage, check
 
 pytestmark = pytest.mark.database
@@ -39,3 +39,41 @@ def test_a_row_whose_key_is_minus_zero_is_the_row_of_zero_and_changes_as_others_
         latest = [row for row in animals.lake.rows(f"fact_{table}") if row["is_latest"]]
         assert [(row["note"], row["deleted_at"]) for row in latest] == [("third", None)]
         assert {finding.kind for finding in animals.findings("again")} <= {"unplaced_row"}
+
+
+# PostgreSQL's type, the contract's, a value of both, and one that the contract's type does not have
+UNFIT_KEYS = {
+    "day": ("date", "date", "'2026-01-02'::date", "'infinity'::date"),
+    "early_day": ("date", "date", "'2026-01-02'::date", "'0044-03-15 BC'::date"),
+    "moment": ("timestamptz", "timestamp", "'2026-01-02'::timestamptz", "'-infinity'::timestamptz"),
+    "wall": ("timestamp", "timestamp", "'2026-01-02'::timestamp", "'294276-12-31 23:59:59'::timestamp"),
+    "nan": ("numeric(12,2)", "decimal(12,2)", "1.5", "'NaN'::numeric"),
+    "fine": ("numeric", "decimal(12,2)", "1.5", "1.005"),
+    "large": ("numeric", "decimal(38,9)", "1.5", "1e35"),
+    "split": ("numeric", "bigint", "15", "2.5"),
+    "wide": ("bigint", "int", "15", "5000000000"),
+    "beyond": ("numeric", "double", "15", "1e400"),
+}
+
+
+def test_a_row_whose_key_is_no_value_of_the_contracts_type_is_refused_alone() -> None:
+    """One such row ended the audits of all tables of its database."""
+    names = [*UNFIT_KEYS]
+    columns = {name: kinds[:2] for name, kinds in UNFIT_KEYS.items()}
+    table = Cage("unfit", {"n": ("int", "int"), **columns, "note": ("text", "string?")}, ("n", *names))
+    with zoo(table, timezone="America/New_York") as animals:
+        for n, unfit in enumerate(["", *names]):
+            key = {name: UNFIT_KEYS[name][3 if name == unfit else 2] for name in names}
+            row = {"n": str(n), **key, "note": "'first'", "created_at": MOMENT, "changed_at": MOMENT}
+            animals.insert("unfit", row)
+        animals.extract()
+        animals.heal(run="first")
+        (missing,) = animals.findings("first")
+        assert (missing.kind, sorted(key[0] for key in missing.keys)) == ("missing_row", [*range(1, len(names) + 1)])
+        animals.run("update unfit set note = 'second' where n = 0")  # which its content's hash alone tells
+        animals.heal(run="second")
+        found = {finding.kind: [*finding.keys] for finding in animals.findings("second")}
+        assert found["changed_row"] == [(0, "2026-01-02", "2026-01-02", *found["changed_row"][0][3:])]
+        assert sorted(found["refused_row"]) == sorted(missing.keys)
+        latest = [row for row in animals.lake.rows("fact_unfit") if row["is_latest"]]
+        assert [(row["n"], row["note"]) for row in latest] == [(0, "second")]

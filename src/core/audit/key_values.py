@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
+from math import isinf
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ from core.zones import utc_of_wall_clock
 
 Key = tuple[KeyValue, ...]
 _NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}  # as databases write them
+_DAY = len("2026-11-20")
 _EXACT = Context(prec=80)  # Python's own has 28 digits, a decimal of the catalog 38
 
 
@@ -92,13 +94,25 @@ def _boolean(value: Any) -> bool:
 
 
 def _decimal(value: Any, scale: int) -> str:
-    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    exact = Decimal(str(value))
+    rounded = exact.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    if rounded != exact:
+        raise ValueError(f"{value} has more digits")
     return f"{_EXACT.plus(rounded):f}"  # which makes minus zero zero
 
 
 def _double(value: Any) -> str:
-    text = repr(float(value) + 0.0)
-    return _NOT_FINITE.get(text, text)
+    number = float(value) + 0.0
+    if isinf(number) and str(value)[-1:].isdigit():
+        raise ValueError(f"{value} is beyond all doubles")
+    return _NOT_FINITE.get(repr(number), repr(number))
+
+
+def _date(value: Any) -> str:
+    day, time = str(value)[:_DAY], str(value)[_DAY:]
+    if time[:1] not in ("", "T") and not time[1:2].isdigit():
+        raise ValueError(f"{value} is no date")
+    return date.fromisoformat(day).isoformat()
 
 
 _READERS: dict[str, Callable[[Any], KeyValue]] = {
@@ -106,7 +120,7 @@ _READERS: dict[str, Callable[[Any], KeyValue]] = {
     "bigint": int,
     "boolean": _boolean,
     "double": _double,
-    "date": lambda value: date.fromisoformat(str(value)[:10]).isoformat(),
+    "date": _date,
 }
 
 

@@ -6,17 +6,20 @@ Reads only. Each answer comes from one snapshot of its own, and no statement is 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from core.audit.key_values import canonical_keys
+from core.audit.key_values import canonical_keys, key_values
 from core.audit.source_check import (
     REFUSED,
+    UNFIT,
     UNPLACED,
     WAITING,
     CountBuckets,
@@ -41,7 +44,7 @@ from core.landing.former_names import list_now
 from core.landing.ingest_objects import Position
 from core.ports import ObjectWriter
 from core.time import parse_instant
-from core.warehouse.order import one_zero
+from core.warehouse.order import as_array, one_zero
 from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
@@ -111,8 +114,7 @@ def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) 
     else:
         schema = pairs_schema(reading.table, lists)
         batches = reading.pairs(session, asked, seconds=seconds, lists=[*lists.values()])
-    placing = asked.columns if isinstance(asked, LocateRows) else ()
-    rows = _list(batches, schema, records, asked.target, placing, reading.table.key)
+    rows = _list(batches, schema, records, asked.target, reading.table.key)
     return {"object": asked.target, "rows": rows, **_named(lists, reading)}
 
 
@@ -140,22 +142,17 @@ def _named(lists: Mapping[int, HashList], reading: TableReading) -> dict[str, An
 
 
 def _list(
-    batches: Iterable[list[bytes]],
-    schema: pa.Schema,
-    records: ObjectWriter,
-    target: str,
-    placing: Collection[str],
-    key: Sequence[str],
+    batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str, key: Sequence[str]
 ) -> int:
-    """The rows in a Parquet object; returns how many. Times of the ``placing`` columns that are none are null.
+    """The rows in a Parquet object; returns how many. What is no value of its column's type is null.
 
-    A ``key`` has the values by which the warehouse knows its rows.
+    A ``key`` has the values by which the warehouse knows its rows; ``UNFIT`` is the whole of one that has a null.
     """
     body = io.BytesIO()
     rows = 0
-    with pq.ParquetWriter(body, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(body, schema.append(pa.field(UNFIT, pa.string())), compression="zstd") as writer:
         for block in _blocks(batches):
-            table = _placed(block, schema, placing) if placing else _parsed(block, schema)
+            table = _parsed(block, schema, key)
             for name in key:
                 place, field = table.schema.get_field_index(name), table.schema.field(name)
                 table = table.set_column(place, field, one_zero(table.column(name)))
@@ -178,30 +175,65 @@ def _blocks(batches: Iterable[list[bytes]]) -> Iterable[bytes]:
         yield b"".join(held)
 
 
-_TIME = r"^\d{4}-\d\d-\d\d([ T][0-9:.]+)?$"  # neither infinite nor before Christ nor beyond four digits
+def _parsed(block: bytes, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
+    """CSV as the columns' own types, and which keys are none of them; texts may hold line breaks."""
+    try:
+        table = _read(block, schema)
+        is_fit = not any(_has_infinity(table.column(name)) for name in key)
+    except pa.ArrowInvalid:
+        is_fit = False
+    if is_fit:
+        return table.append_column(UNFIT, pa.nulls(table.num_rows, pa.string()))
+    return _fitted(_read(block, pa.schema([(name, pa.string()) for name in schema.names])), schema, key)
 
 
-def _placed(block: bytes, schema: pa.Schema, placing: Collection[str]) -> pa.Table:
-    """CSV in which the times of some columns may be none that Arrow has: those are null."""
-    times = [field for field in schema if field.name in placing and pa.types.is_temporal(field.type)]
-    texts = schema
-    for field in times:
-        texts = texts.set(texts.get_field_index(field.name), pa.field(field.name, pa.string()))
-    table = _parsed(block, texts)
-    for field in times:
-        place, column = table.schema.get_field_index(field.name), table.column(field.name)
-        known = pc.if_else(pc.match_substring_regex(column, _TIME), column, pa.scalar(None, pa.string()))
-        table = table.set_column(place, field, known.cast(field.type))
-    return table
+def _has_infinity(values: pa.ChunkedArray) -> bool:
+    """Whether a double is infinite, as Arrow makes one of a number that is beyond all doubles."""
+    return bool(pa.types.is_floating(values.type) and pc.any(pc.is_inf(values)).as_py())
 
 
-def _parsed(block: bytes, schema: pa.Schema) -> pa.Table:
-    """CSV as the columns' own types; texts may hold line breaks."""
+def _read(block: bytes, schema: pa.Schema) -> pa.Table:
+    is_text = all(pa.types.is_string(kind) for kind in schema.types)  # then a null is told from an empty text
     return csv.read_csv(
         pa.BufferReader(block),
         read_options=csv.ReadOptions(column_names=schema.names, use_threads=False),
         parse_options=csv.ParseOptions(newlines_in_values=pa.string() in schema.types),
         convert_options=csv.ConvertOptions(
-            column_types=schema, true_values=["1"], false_values=["0"], strings_can_be_null=False, null_values=[""]
+            column_types=schema,
+            true_values=["1"],
+            false_values=["0"],
+            strings_can_be_null=is_text,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
         ),
     )
+
+
+def _fitted(texts: pa.Table, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
+    """Texts as the columns' own types."""
+    columns = [_cast(as_array(texts.column(field.name)), field.type) for field in schema]
+    table = pa.table(columns, schema=schema)
+    unfit: list[str | None] = [None] * table.num_rows
+    nulls = [np.asarray(table.column(name).is_null()) for name in key]
+    for row in np.flatnonzero(np.logical_or.reduce(nulls)).tolist():
+        whole = [
+            texts.column(name)[row].as_py() if lacks[row] else key_values(table.column(name).slice(row, 1).chunk(0))[0]
+            for name, lacks in zip(key, nulls, strict=True)
+        ]
+        unfit[row] = json.dumps(whole)
+    return table.append_column(UNFIT, pa.array(unfit, pa.string()))
+
+
+def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The values of texts, null where one is no value: halved until it stands alone."""
+    try:
+        values = texts.cast(kind)
+        if not pa.types.is_floating(kind):
+            return values
+        false = pc.and_(pc.is_inf(values), pc.invert(pc.is_in(texts, pa.array(["Infinity", "-Infinity"]))))
+        return pc.if_else(false, pa.scalar(None, kind), values)
+    except pa.ArrowInvalid:
+        if len(texts) == 1:
+            return pa.nulls(1, kind)
+        half = len(texts) // 2
+        return pa.concat_arrays([_cast(texts.slice(0, half), kind), _cast(texts.slice(half), kind)])

@@ -7,6 +7,7 @@ do not. Rows that the source changed at or after the watermark are on their way,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,7 @@ from auditor.databases.rows.moves import HeldRows, Moves, instants, superseded
 from auditor.databases.rows.refused import Refused
 from core.audit.fingerprint import bucket_numbers, microseconds
 from core.audit.key_values import Key, key_values
-from core.audit.source_check import VERSION, Buckets, ListInUse, beside_key
+from core.audit.source_check import UNFIT, VERSION, Buckets, ListInUse, beside_key
 from core.time import NO_PLACE
 from core.warehouse.order import Bools, Ints, as_array, locate, seen_at, sort_rows
 
@@ -93,11 +94,11 @@ def compare_pairs(
     changed[met[content.changed]] = True
     hopeless = are_refused(pairs, lists, refused) & old & (unknown | ~agrees | changed)
     return Difference(
-        changed=_keys(theirs, changed & ~hopeless),
+        changed=_source_keys(pairs, theirs, changed & ~hopeless),
         foreign=_keys_at([as_array(both.column(name)) for name in target.keys], content.foreign),
-        refused=_keys(theirs, hopeless),
-        missing=_keys(theirs, unknown & old & ~hopeless),
-        stale=_keys(theirs, ~unknown & ~agrees & old & ~hopeless),
+        refused=_source_keys(pairs, theirs, hopeless),
+        missing=_source_keys(pairs, theirs, unknown & old & ~hopeless),
+        stale=_source_keys(pairs, theirs, ~unknown & ~agrees & old & ~hopeless),
         deleted=_held(holding, live, inside, np.flatnonzero(~known)),
         moved=_moved(holding, live, inside, np.flatnonzero(known), met, right),
     )
@@ -144,6 +145,16 @@ def _keys_at(columns: Sequence[pa.Array], at: Ints) -> tuple[Key, ...]:
 def keys_of(holding: Holding, at: Ints) -> tuple[Key, ...]:
     """The keys of live rows, by their places."""
     return _keys_at([as_array(holding.live.column(name)) for name in holding.target.keys], at)
+
+
+def _source_keys(pairs: pa.Table, columns: Sequence[pa.Array], which: Bools) -> tuple[Key, ...]:
+    return named_whole(_keys(columns, which), pairs.filter(pa.array(which)))
+
+
+def named_whole(keys: Sequence[Key], rows: pa.Table) -> tuple[Key, ...]:
+    """The keys of the source's rows, those that are no values of the contract's types as the source shows them."""
+    texts = rows.column(UNFIT).to_pylist() if UNFIT in rows.column_names else [None] * len(keys)
+    return tuple(key if text is None else tuple(json.loads(text)) for key, text in zip(keys, texts, strict=True))
 
 
 def _keys(columns: Sequence[pa.Array], which: Bools | None) -> tuple[Key, ...]:

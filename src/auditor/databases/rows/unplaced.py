@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from auditor.databases.rows.differences import named_whole
 from auditor.databases.rows.holdings import Holding
 from auditor.databases.rows.sums import hashes_of, lists_of
 from auditor.databases.rows.targets import Slice, Target
@@ -128,4 +129,4 @@ def _keys_where(rows: pa.Table, names: Sequence[str], which: Bools) -> tuple[Key
 
 def _keys(rows: pa.Table, names: Sequence[str]) -> tuple[Key, ...]:
     keys: list[Key] = list(zip(*[key_values(as_array(rows.column(name))) for name in names], strict=True))
-    return tuple(keys)
+    return named_whole(keys, rows)

@@ -1,7 +1,8 @@
 """Statements by which the auditor compares a table with the warehouse: fingerprints of buckets, and pairs.
 
 Both see the rows that an extraction sees: those with a key and a cursor that an interval can hold. Versions are the
-cursor in UTC. ``core.audit.fingerprint`` computes the same hashes.
+cursor in UTC. ``core.audit.fingerprint`` computes the same hashes. A key that is no value of the contract's types
+(``2.5`` of a bigint, an infinite date) no row of the warehouse has: its hash is 0, and it is listed as the line has it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,20 @@ from core.landing.ingest_objects import KeyValue
 from core.time import FIRST_PLACE, NO_PLACE, parse_instant
 from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.relation import SourceColumn, clock_of
-from ingestion.engines.postgresql.rendering import double_bits, text_in_line, whole_number
+from ingestion.engines.postgresql.rendering import double_bits, exact_number, shown_in_line, text_in_line, whole_number
 from ingestion.engines.postgresql.select import Reading, among, never_held, without_place
 
 _WALL = "timestamp without time zone"
+_BITS = {"int": 31, "bigint": 63}
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision", "money")
+_WHOLE_WITHIN = {
+    "int": ("smallint", "integer"),
+    "bigint": ("smallint", "integer", "bigint", "oid", "xid", "cid", "xid8"),
+}
+_EXACT_WITHIN = ("smallint", "integer", "bigint", "real", "double precision")  # every one has a double, or several one
+_LEAST_DOUBLE, _GREATEST_DOUBLE = "4.9406564584124654e-324", "1.7976931348623157e308"
+# Times between these can be moved to another zone; beyond them the server's own range may end.
+_EARLY, _LATE = "TIMESTAMP '4000-01-01 BC'", "TIMESTAMP '290000-01-01'"
 
 
 def count_buckets(
@@ -115,11 +126,12 @@ def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
     clock = clock_of(column, place=reading.table.name)
     if clock == "instant":
         return f"({expression} AT TIME ZONE 'UTC')"
-    if clock == "date":
-        expression = f"{expression}::timestamp"
+    if clock == "date":  # of which there are some that are no timestamp
+        expression = f"CASE WHEN {expression} < {_LATE} THEN {expression} ELSE 'infinity' END::timestamp"
     if reading.timezone == "UTC":
         return f"{expression}"
-    return f"({expression} AT TIME ZONE {literal(reading.timezone, 'text')} AT TIME ZONE 'UTC')"
+    moved = f"{expression} AT TIME ZONE {literal(reading.timezone, 'text')} AT TIME ZONE 'UTC'"
+    return f"CASE WHEN {expression} >= {_EARLY} AND {expression} < {_LATE} THEN {moved} ELSE {expression} END"
 
 
 def _placed(reading: Reading) -> list[str]:
@@ -142,8 +154,40 @@ def _utc(at: datetime) -> str:
     return literal(at.replace(tzinfo=None), _WALL)
 
 
+def _fits(reading: Reading, column: SourceColumn) -> str:
+    """The condition that a column's value is one of the contract's type; empty where every value is."""
+    kind, name = reading.table.field(column.name).type, identifier(column.name)
+    if kind.name == "date" and column.clock == "date":
+        return f"({name} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31')"
+    if kind.name == "timestamp":
+        time = in_utc(reading, name, column)
+        return f"({time} >= TIMESTAMP '0001-01-01' AND {time} < TIMESTAMP '10000-01-01')"
+    if column.base not in _NUMBERS or column.base in _WHOLE_WITHIN.get(kind.name, ()):
+        return ""
+    number = f"{name}::numeric" if column.base == "money" else name
+    if kind.name in _BITS:
+        most = 2 ** _BITS[kind.name]
+        return f"({number} >= -{most:d} AND {number} < {most:d} AND {number} = trunc({number}))"
+    if kind.name == "decimal":
+        most = 10 ** (kind.precision - kind.scale)
+        exact = exact_number(column)
+        equal = f"{exact} = round({exact}, {kind.scale:d})"
+        return f"CASE WHEN {number} > -{most:d} AND {number} < {most:d} THEN {equal} ELSE false END"
+    if kind.name == "double" and column.base not in _EXACT_WITHIN:
+        size = f"abs({number})"
+        inside = f"{number} = 0 OR {size} BETWEEN {_LEAST_DOUBLE} AND {_GREATEST_DOUBLE}"
+        return f"({number}::text IN ('NaN', 'Infinity', '-Infinity') OR {inside})"
+    return ""
+
+
 def _hash(reading: Reading) -> str:
-    """The key's hash, its columns chained."""
+    """The key's hash, its columns chained; 0 of a key that is no value of the contract's types."""
+    conditions = [condition for column in reading.keys if (condition := _fits(reading, column))]
+    chained = _chained(reading)
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {chained} ELSE 0 END" if conditions else chained
+
+
+def _chained(reading: Reading) -> str:
     seed = "0"
     for column in reading.keys:
         name = identifier(column.name)
@@ -164,11 +208,16 @@ def _hash(reading: Reading) -> str:
 
 
 def _as_text(reading: Reading, column: SourceColumn) -> str:
-    """A column for CSV, by the contract's type."""
+    """A column for CSV, by the contract's type; a value that is none of that type as the line has it."""
+    text, condition = _typed_text(reading, column), _fits(reading, column)
+    return f"CASE WHEN {condition} THEN ({text})::text ELSE {shown_in_line(column)} END" if condition else text
+
+
+def _typed_text(reading: Reading, column: SourceColumn) -> str:
     kind = reading.table.field(column.name).type
     name = identifier(column.name)
     if kind.name in ("int", "bigint"):
-        return whole_number(column)
+        return f"{whole_number(column)}::bigint"
     if kind.name == "date":
         return name
     if kind.name == "timestamp":

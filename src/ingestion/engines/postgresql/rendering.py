@@ -56,11 +56,23 @@ def text_in_line(column: SourceColumn, kind: ColumnType) -> str:
     """The text that the line shows of the value."""
     name = identifier(column.name)
     if kind.name == "decimal":
-        return f"{name}::numeric({kind.precision},{kind.scale})::text"
+        return f"{exact_number(column)}::numeric({kind.precision},{kind.scale})::text"
     if column.base in _AS_CAST or column.category in ("E", "A", "C") or _as_text(column, kind):
         return f"{name}::text"
+    return shown_in_line(column)
+
+
+def shown_in_line(column: SourceColumn) -> str:
+    """The text of the value as JSON shows it, whatever the contract's type wants of it."""
+    name = identifier(column.name)
     value = f"{name}::numeric" if column.base == "money" else name
     return f"(to_json({value}) #>> '{{}}')"
+
+
+def exact_number(column: SourceColumn) -> str:
+    """A number as the ``numeric`` that the line shows; a double's own cast keeps 15 digits."""
+    name = identifier(column.name)
+    return f"{name}::text::numeric" if column.base in ("real", "double precision") else f"{name}::numeric"
 
 
 def double_bits(column: SourceColumn) -> str:
