@@ -77,3 +77,33 @@ def test_a_row_whose_key_is_no_value_of_the_contracts_type_is_refused_alone() ->
         assert sorted(found["refused_row"]) == sorted(missing.keys)
         latest = [row for row in animals.lake.rows("fact_unfit") if row["is_latest"]]
         assert [(row["n"], row["note"]) for row in latest] == [(0, "second")]
+
+
+# What makes the type, the type and the contract's, the key that is gone and one that stays; what the type becomes
+OTHER_KEYS = {
+    "mood": ("CREATE TYPE moods AS ENUM ('calm', 'wild')", "moods", "'wild'", "'calm'",
+             "ALTER TYPE moods RENAME VALUE 'wild' TO 'mad'"),
+    "code": ("CREATE DOMAIN codes AS text", "codes", "'old'", "'new'",
+             "DELETE FROM code WHERE n = 0; ALTER DOMAIN codes ADD CHECK (value <> 'old')"),
+}  # fmt: skip
+
+
+def test_a_key_that_its_column_can_hold_no_more_is_of_a_deleted_row() -> None:
+    """The server refuses to look for it, and with it the table was not compared any more."""
+    cages = [
+        Cage(name, {"k": (kind, "string"), "n": ("int", "int")}, ("k", "n"))
+        for name, (_, kind, *_) in OTHER_KEYS.items()
+    ]
+    with zoo(*cages, extra=[made for made, *_ in OTHER_KEYS.values() if made]) as animals:
+        for name, (_, _, gone, stays, _) in OTHER_KEYS.items():
+            for n, key in enumerate((gone, stays)):
+                animals.insert(name, {"k": key, "n": str(n), "created_at": MOMENT, "changed_at": MOMENT})
+        animals.extract()
+        animals.heal(run="first")
+        for *_, change in OTHER_KEYS.values():
+            animals.run(change)
+        animals.heal(run="second")
+        deleted = {(finding.kind, finding.table) for finding in animals.findings("second")}
+        assert deleted == {*(("deleted_row", name) for name in OTHER_KEYS), ("missing_row", "mood")}
+        assert animals.audited() == []
+        assert animals.differences() == []

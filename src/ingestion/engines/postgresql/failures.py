@@ -26,8 +26,9 @@ from ingestion.engines.failures import (
 
 _AUTHENTICATION = ("28P01", "28000")
 _TIME_OUT = "57014"
-# Bytes of no text, text without counterpart, numbers and times out of range, corrupt pages.
-_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002")
+# Bytes of no text, text without counterpart, numbers and times out of range, corrupt pages; what is no value of its
+# type, an enum's or a domain's too; a division by zero in a view.
+_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002", "22P02", "22007", "23514", "22012")
 # Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
 # ended for idleness, rollback, resources, state of an object, operator, system.
 _TRANSIENT = ("08", "3D", "25P03", "40", "53", "55", "57", "58")

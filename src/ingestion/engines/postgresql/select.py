@@ -225,6 +225,12 @@ def among(reading: Reading, keys: Sequence[Sequence[KeyValue]]) -> str:
     return f"({names}) IN ({rows})"
 
 
+def copy_values(reading: Reading, keys: Sequence[Sequence[KeyValue]]) -> str:
+    """COPY of these keys, which fails where one of them is no value of the columns' types."""
+    rows = ", ".join(f"({_canonical(reading, key)})" for key in keys)
+    return f"COPY (VALUES {rows}) TO STDOUT (FORMAT csv)"
+
+
 def _within(reading: Reading, start: Position, until: datetime) -> str:
     low, high = _bound(reading, start), _instant_bound(reading, until)
     changed = identifier(reading.changed.name)

@@ -12,11 +12,12 @@ from core.contract.model import SourceTable
 from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.time import parse_instant
+from ingestion.engines.failures import UnprintableValue
 from ingestion.engines.port import Counted, Session
 from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
 from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, copy_unplaced, count_buckets
 from ingestion.engines.postgresql.select import Reading, copy_where, count_unplaced, in_snapshot, within
-from ingestion.engines.postgresql.unprintable import Printer
+from ingestion.engines.postgresql.unprintable import Printer, possible_keys
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _ELSEWHERE = {
@@ -164,7 +165,14 @@ class PostgresTable:
         self, session: Session, keys: Sequence[Sequence[KeyValue]], columns: Sequence[str], *, seconds: float
     ) -> Generator[list[bytes]]:
         """Key and columns of the rows that have one of these keys."""
-        return self._copied(session, copy_columns(self.reading, keys, columns), seconds)
+        try:
+            batches = [*self._copied(session, copy_columns(self.reading, keys, columns), seconds)]
+        except UnprintableValue:
+            known = possible_keys(self.reading, session, keys, seconds=seconds)
+            if len(known) == len(keys):
+                raise
+            batches = [*self._copied(session, copy_columns(self.reading, known, columns), seconds)] if known else []
+        yield from batches
 
     def _copied(self, session: Session, statement: str, seconds: float) -> Generator[list[bytes]]:
         return session.copy(in_snapshot(self.reading, statement, seconds=seconds))

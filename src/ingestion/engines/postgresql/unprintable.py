@@ -5,6 +5,9 @@ of range, a page that is corrupt. Such a value ends the whole COPY. Then the row
 halved until the row stands alone; its line has its key and its times, and in place of the value that cannot be printed
 an object that says why: ``{"note": {"unprintable": "invalid byte sequence ... (22021)"}}``, which is no value of any
 column, so that processing puts the line into quarantine. A row whose key cannot be printed is refused with its table.
+
+A key that is asked for may be no value of its column's type any more: an enum's value was renamed, a type was narrowed.
+No row has it, and the others are asked for.
 """
 
 from __future__ import annotations
@@ -20,11 +23,25 @@ from core.landing.ingest_objects import KeyValue, Position
 from core.landing.source_lines import parse_line, resume_point
 from ingestion.engines.failures import UnprintableValue
 from ingestion.engines.port import Session
-from ingestion.engines.postgresql.select import Reading, among, copy_where, in_snapshot
+from ingestion.engines.postgresql.select import Reading, among, copy_values, copy_where, in_snapshot
 from ingestion.engines.postgresql.select import within as within_interval
 
 FIRST_PIECE, LARGEST_PIECE = 256, 65_536  # rows that are asked for in pieces before the rest is tried whole again
 Lines = Generator[list[bytes]]
+
+
+def possible_keys(
+    reading: Reading, session: Session, keys: Sequence[Sequence[KeyValue]], *, seconds: float
+) -> list[Sequence[KeyValue]]:
+    """The keys that are values of their columns' types; what the server refuses is halved until it stands alone."""
+    try:
+        for _ in session.copy(in_snapshot(reading, copy_values(reading, keys), seconds=seconds)):
+            pass
+    except UnprintableValue:
+        half = len(keys) // 2
+        parts = (keys[:half], keys[half:]) if half else ()
+        return [key for part in parts for key in possible_keys(reading, session, part, seconds=seconds)]
+    return [*keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +79,10 @@ class Printer:
         try:
             batches = [*self._copied(condition, self.reading.fields, ordered=False)]
         except UnprintableValue:
-            yield from self._pieces(self._stubs(condition), "")
-        else:
-            yield from batches
+            known = possible_keys(self.reading, self.session, keys, seconds=self.seconds)
+            stubs = self._stubs(among(self.reading, known)) if known else []
+            batches = [*self._pieces(stubs, "")] if stubs else []
+        yield from batches
 
     def _pieces(self, stubs: Sequence[bytes], within: str) -> Lines:
         """The rows of these places, in their order; those that have left them meanwhile are left out."""

@@ -17,8 +17,8 @@ from ingestion.engines.postgresql.failures import reaching
     [
         ("28P01", AuthenticationFailed), ("57014", StatementTimeOut), ("42P01", UnknownTable),
         ("42703", MissingColumns), ("42501", PipelineBug), ("40001", OutOfReach), ("53300", OutOfReach),
-        ("57P01", OutOfReach), ("22P02", PipelineBug), ("", PipelineBug),
-        ("22021", UnprintableValue), ("XX001", UnprintableValue),
+        ("57P01", OutOfReach), ("42804", PipelineBug), ("", PipelineBug),
+        ("22021", UnprintableValue), ("XX001", UnprintableValue), ("22P02", UnprintableValue),
     ],
 )  # fmt: skip
 def test_a_code_of_the_server_says_what_to_do(code: str, kind: type[StarmendError]) -> None:
