@@ -187,7 +187,7 @@ def psql_copy(*, login: Mapping[str, Any], ordered: bool, threads: int) -> Calla
     reading = plan_reading(
         table("line_item"), read_relations(session, [table("line_item")]).relation(table("line_item")), timezone="UTC"
     )
-    reading = replace(reading, content=hashed_output(1, hash_list(reading, read_server(session))))
+    reading = replace(reading, content=hashed_output(1, hash_list(reading, read_server(session)), reading.relation))
     statement = copy_interval(reading, START, UNTIL)
     session.close()
     if not ordered:

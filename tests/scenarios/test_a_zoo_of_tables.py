@@ -262,3 +262,30 @@ def test_a_row_that_cannot_be_printed_or_read_is_refused_alone_and_quarantined_w
         animals.extract()
         assert animals.audited() == []
         assert animals.differences() == []
+
+
+def test_a_row_that_is_refused_for_a_null_or_has_no_place_is_remembered_and_fetched_again_once_it_changes() -> None:
+    """Neither was: each audit called it missing and fetched it."""
+    cage = Cage(
+        "picky",
+        {"n": ("int", "int"), "x": ("numeric", "decimal(9,2)"), "changed_at": ("timestamp", "timestamp?")},
+        ("n",),
+    )
+    with zoo(cage) as animals:
+        for n, value, changed in ((1, "1", AT), (2, "null", AT), (3, "'NaN'", "'infinity'"), (4, "null", "null")):
+            changed_at = f"{changed}::timestamp"
+            animals.insert(
+                "picky",
+                {"n": str(n), "x": value, "created_at": f"{AT} + {n} * interval '1 s'", "changed_at": changed_at},
+            )
+        animals.extract()
+        animals.heal(run="first")
+        animals.heal(run="second")
+        found = {finding.kind: sorted(finding.keys) for finding in animals.findings("second")}
+        assert found == {"refused_row": [(2,), (3,), (4,)], "unplaced_row": [(3,)]}
+        animals.run("update picky set x = 0")
+        animals.heal(run="third")
+        assert {finding.kind for finding in animals.audited()} == {"unplaced_row"}
+        assert [(row["n"], row["x"]) for row in animals.lake.rows("fact_picky") if row["is_latest"]] == [
+            (n, 0) for n in (1, 2, 3, 4)
+        ]

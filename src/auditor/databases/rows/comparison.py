@@ -212,7 +212,8 @@ class _Comparison:
             moves_on = False
             if target.source.by_keys:
                 difference, moves_on = self._settled(holding, difference)
-            nowhere = compare_unplaced(holding, unplaced)
+            refused = self._refused(target.source.name) if unplaced.rows is not None and unplaced.lists else None
+            nowhere = compare_unplaced(holding, unplaced, refused)
             difference = self._without_place(holding, difference, unplaced, nowhere)
             self._add_findings(holding, theirs, difference, nowhere)
             self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), difference)
@@ -408,9 +409,9 @@ class _Comparison:
             findings.append(MissingRows(dataset, table, missing))
         if stale := (*difference.stale, *nowhere.stale):
             findings.append(StaleRows(dataset, table, stale))
-        if difference.refused:
+        if refused := (*difference.refused, *nowhere.refused):
             reasons = self._refused(table).reasons[-REASONS_SHOWN:]
-            findings.append(RefusedRows(dataset, table, difference.refused, reasons))
+            findings.append(RefusedRows(dataset, table, refused, reasons))
         if changed := (*difference.changed, *nowhere.changed):
             findings.append(ChangedRows(dataset, table, changed))
         if (gone := difference.deleted).keys:

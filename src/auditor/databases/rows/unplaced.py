@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from auditor.databases.rows.content import are_refused
 from auditor.databases.rows.differences import named_whole
 from auditor.databases.rows.holdings import Holding
+from auditor.databases.rows.refused import Refused
 from auditor.databases.rows.sums import hashes_of, lists_of
 from auditor.databases.rows.targets import Slice, Target
 from core.audit.key_values import Key, key_values
@@ -72,16 +74,21 @@ class UnplacedDifference:
     missing: tuple[Key, ...] = ()
     stale: tuple[Key, ...] = ()
     changed: tuple[Key, ...] = ()
+    refused: tuple[Key, ...] = ()
     gone: Ints | None = None
 
     @property
     def differs(self) -> bool:
         """Whether there are any."""
-        return bool(self.missing or self.stale or self.changed or (self.gone is not None and len(self.gone)))
+        fetched = self.missing or self.stale or self.changed or self.refused
+        return bool(fetched or (self.gone is not None and len(self.gone)))
 
 
-def compare_unplaced(holding: Holding, unplaced: Unplaced) -> UnplacedDifference:
-    """The rows without a place of one slice that are not in the warehouse as the source has them."""
+def compare_unplaced(holding: Holding, unplaced: Unplaced, refused: Refused | None = None) -> UnplacedDifference:
+    """The rows without a place of one slice that are not in the warehouse as the source has them.
+
+    What the source has now of some may be among the ``refused`` already.
+    """
     theirs = unplaced.of(holding.slice)
     if theirs is None or not theirs.num_rows:
         if unplaced.cut or holding.newest < unplaced.beyond:
@@ -100,11 +107,13 @@ def compare_unplaced(holding: Holding, unplaced: Unplaced) -> UnplacedDifference
     same[met[ours[rows] & _same_content(holding, rows, theirs, met, unplaced.lists)]] = True
     newer = np.zeros(len(order), bool)
     newer[met[ours[rows]]] = True
+    hopeless = are_refused(theirs, unplaced.lists, refused) & ~same
     return UnplacedDifference(
         rows=theirs.num_rows,
-        missing=_keys_where(theirs, names, ~has),
-        stale=_keys_where(theirs, names, has & ~newer),
-        changed=_keys_where(theirs, names, newer & ~same),
+        missing=_keys_where(theirs, names, ~has & ~hopeless),
+        stale=_keys_where(theirs, names, has & ~newer & ~hopeless),
+        changed=_keys_where(theirs, names, newer & ~same & ~hopeless),
+        refused=_keys_where(theirs, names, hopeless),
         gone=np.flatnonzero(ours & ~known) if not unplaced.cut else None,
     )
 

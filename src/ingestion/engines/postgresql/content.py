@@ -91,17 +91,23 @@ def can_hash(relation: Relation, columns: HashList) -> bool:
     return True
 
 
-def content_hash(columns: HashList) -> str:
-    """The hash as a ``bigint`` expression; null where a column that the list calls never null is."""
+def content_hash(columns: HashList, relation: Relation | None = None) -> str:
+    """The hash as a ``bigint`` expression, never null.
+
+    Nulls of columns that the list calls never null are counted into it, unless the ``relation`` has none there: such a
+    row is refused, and remembered by the hash.
+    """
     seed = "0"
-    nullable = []
+    nullable, required = list[str](), list[str]()
     for name, form in columns.columns:
         column, plain = identifier(name), form.rstrip(NULLABLE)
         value, absent, function = _FORMS[plain]
         value = flat_json(column) if plain == "json" else value.format(x=column)
-        if form.endswith(NULLABLE) or plain == "double":
+        may_lack = form.endswith(NULLABLE) or relation is None or not relation.columns[name].not_null
+        if may_lack or plain == "double":
             value = f"coalesce({value}, {absent})"
-        nullable += [column] if form.endswith(NULLABLE) else []
+        if may_lack:
+            (nullable if form.endswith(NULLABLE) else required).append(column)
         seed = function.format(v=value, s=seed)
     for first in range(0, len(nullable), _WORD):
         word = nullable[first : first + _WORD]
@@ -109,12 +115,13 @@ def content_hash(columns: HashList) -> str:
             f"CASE WHEN {column} IS NULL THEN {1 << place} ELSE 0 END" for place, column in enumerate(word)
         )
         seed = f"hashint4extended({bits}, {seed})"
-    return seed
+    counts = [f"num_nulls({', '.join(required[first : first + _WORD])})" for first in range(0, len(required), _WORD)]
+    return f"({seed} # ({' + '.join(counts)}))" if counts else seed
 
 
-def hashed_output(number: int, columns: HashList) -> tuple[str, ...]:
+def hashed_output(number: int, columns: HashList, relation: Relation) -> tuple[str, ...]:
     """The two columns of a line that say its content's hash."""
-    return (f"{number:d} AS {HASH_LIST}", f"{content_hash(columns)} AS {HASH}")
+    return (f"{number:d} AS {HASH_LIST}", f"{content_hash(columns, relation)} AS {HASH}")
 
 
 def _form(field: Field, column: SourceColumn) -> str:

@@ -71,7 +71,8 @@ class PostgresTable:
 
     def hashing(self, number: int) -> PostgresTable:
         """The same table, whose lines say the hash by its list, which has this number."""
-        return replace(self, reading=replace(self.reading, content=hashed_output(number, self.hash_list)))
+        content = hashed_output(number, self.hash_list, self.reading.relation)
+        return replace(self, reading=replace(self.reading, content=content))
 
     def lines_between(
         self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None
@@ -121,7 +122,7 @@ class PostgresTable:
             column=question.column,
             until=until,
             buckets=question.buckets,
-            hashes=[content_hash(columns) for columns in lists],
+            hashes=[content_hash(columns, self.reading.relation) for columns in lists],
             beyond=beyond,
         )
         unplaced = 0
@@ -148,7 +149,7 @@ class PostgresTable:
             column=question.column,
             buckets=question.buckets,
             wanted=question.wanted,
-            hashes=[content_hash(columns) for columns in lists],
+            hashes=[content_hash(columns, self.reading.relation) for columns in lists],
         )
         return self._copied(session, statement, seconds)
 
@@ -156,7 +157,7 @@ class PostgresTable:
         self, session: Session, question: ListUnplaced, *, seconds: float, lists: Sequence[HashList] = ()
     ) -> Generator[list[bytes]]:
         """Key, place and hashes of the rows without a place in time, ten thousand at most."""
-        hashes = [content_hash(columns) for columns in lists]
+        hashes = [content_hash(columns, self.reading.relation) for columns in lists]
         beyond = parse_instant(question.beyond)
         statement = copy_unplaced(self.reading, beyond, column=question.column, hashes=hashes, at_most=MOST_UNPLACED)
         return self._copied(session, statement, seconds)

@@ -136,6 +136,20 @@ def test_a_null_and_what_stands_for_it_differ_and_so_do_nulls_of_two_columns(dat
     assert len(seen) == 4
 
 
+def test_a_null_that_the_contract_does_not_promise_is_hashed_too_and_is_not_what_stands_for_it(
+    database: ScratchDatabase,
+) -> None:
+    """By that hash a row is remembered that was refused for it, until it changes."""
+    database.run("TRUNCATE zoo", "INSERT INTO zoo (id, an_int, a_double) VALUES (1, NULL, NULL)")
+    fields = tuple(replace(each, required=True) for each in ZOO.fields if each.name in ("id", "an_int", "a_double"))
+    reading = reading_of(database, replace(ZOO, fields=fields)).hashing(1)
+    seen = {lines(database, reading)[1][HASH]}
+    for an_int, a_double in (("0", "NULL"), ("NULL", "'NaN'"), ("0", "'NaN'")):
+        database.run(f"UPDATE zoo SET an_int = {an_int}, a_double = {a_double}")
+        seen.add(lines(database, reading)[1][HASH])
+    assert len(seen - {None}) == 3, "how many are null is told, and not which"
+
+
 def test_a_list_names_server_columns_and_forms_and_holds_while_the_table_has_them(database: ScratchDatabase) -> None:
     reading = reading_of(database)
     listed = reading.hash_list
