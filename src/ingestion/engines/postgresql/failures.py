@@ -28,8 +28,8 @@ _AUTHENTICATION = ("28P01", "28000")
 _TIME_OUT = "57014"
 # Bytes of no text, text without counterpart, numbers and times out of range, corrupt pages; what is no value of its
 # type, an enum's or a domain's too; in a view, a division by zero, a root, logarithm or substring that there is not.
-_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002", "22P02", "22007", "23514")
-_UNPRINTABLE += ("22012", "2201E", "2201F", "22011")
+_OF_VIEWS = ("22012", "2201E", "2201F", "22011")
+_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002", "22P02", "22007", "23514", *_OF_VIEWS)
 # Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
 # ended for idleness, rollback, resources, state of an object, operator, system.
 _TRANSIENT = ("08", "3D", "25P03", "40", "53", "55", "57", "58")
