@@ -10,11 +10,12 @@ news.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 
 from auditor.repairs.triage import Places
 from core.time import epoch
 
-MOST_SPANS = 10  # that are remembered of an entity
+MOST_SPANS = 10  # that are remembered of an entity, the oldest ones as one
 
 NothingBetween = Callable[[int, int], bool]
 
@@ -28,7 +29,10 @@ def is_news(places: Places, mailed: Places, nothing_between: NothingBetween) -> 
 
 
 def remember(places: Places, mailed: Places) -> dict[str, list[list[str]]]:
-    """All that was told with these places, JSON-ready; of each entity the newest spans."""
+    """All that was told with these places, JSON-ready; of each entity the newest spans, and one of all older ones.
+
+    Nothing that was told is forgotten, for it would be news in every audit.
+    """
     known: dict[str, set[tuple[str, str]]] = {entity: {(s, e) for s, e in spans} for entity, spans in mailed.items()}
     for entity, spans in places.items():
         known.setdefault(entity, set()).update((start, end) for start, end in spans)
@@ -36,10 +40,12 @@ def remember(places: Places, mailed: Places) -> dict[str, list[list[str]]]:
 
 
 def _newest(spans: set[tuple[str, str]]) -> list[list[str]]:
-    latest: dict[str, str] = {}
-    for start, end in spans:  # a span that grew has the same start
-        latest[start] = max(end, latest.get(start, end))
-    return [[start, end] for start, end in sorted(latest.items())][-MOST_SPANS:]
+    kept: list[list[str]] = []
+    for start, end in sorted(sorted(spans, key=itemgetter(1), reverse=True), key=itemgetter(0)):
+        if not kept or end > kept[-1][1]:  # a span that grew, or one among the oldest, is told
+            kept.append([start, end])
+    older, newest = kept[: 1 - MOST_SPANS], kept[1 - MOST_SPANS :]
+    return [[older[0][0], older[-1][1]], *newest] if older else newest
 
 
 def _goes_on(span: tuple[str, str], mailed: tuple[tuple[str, str], ...], nothing_between: NothingBetween) -> bool:

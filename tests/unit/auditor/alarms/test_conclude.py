@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from auditor.alarms.conclude import cause_key, conclude, conclude_failure
+from auditor.alarms.outages import MOST_SPANS
 from auditor.events import Notices
 from auditor.evidence.journal import entries_between, last_ended
 from auditor.interventions.pauses import change_pauses
@@ -119,6 +120,22 @@ def test_an_outage_that_goes_on_over_a_night_is_one(services: Services) -> None:
     assert outage(services, {"AAPL": (THURSDAY, NEXT_MORNING)}).known == ("broken",)
     assert outage(services, {"AAPL": (NEXT_MORNING, NEXT_NOON)}).known == ("broken",)  # of a day that was told
     assert len(sent(services)) == 1
+
+
+@pytest.mark.parametrize("apart", [1, 3])
+def test_an_outage_of_many_days_is_told_once_for_each_day_that_comes(services: Services, apart: int) -> None:
+    """Only the newest days were remembered, so that the oldest were news in every audit."""
+    first = datetime(2026, 11, 2, tzinfo=UTC)
+    days = [first + timedelta(days=apart * number) for number in range(30)]
+    spans = tuple((format_second(day), format_second(day + timedelta(days=1))) for day in days)
+    for number in range(1, 31):
+        outage(services, {"AAPL": spans[:number]})
+        assert outage(services, {"AAPL": spans[:number]}).known == ("broken",)
+    assert outage(services, {"AAPL": spans[:4]}).known == ("broken",)
+    assert (len(sent(services)) == 1) == (apart == 1), "days that follow one another are one outage"
+    memory = services.records.read(cause_key("quotes", "broken"))
+    assert memory is not None
+    assert len(json.loads(memory.body)["told"]["AAPL"]) <= MOST_SPANS
 
 
 # ---------------------------------------------------------------- silences and pauses
