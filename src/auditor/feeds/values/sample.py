@@ -23,6 +23,7 @@ from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import DisputedValue
 from core.audit.repair_jobs import Compare
 from core.contract.model import Contract, Feed, Table
+from core.feeds.calendar import validity
 from core.feeds.lines import rounding
 from core.feeds.partitions import column_of, covers
 from core.feeds.providers import comparable, history_delay
@@ -41,10 +42,14 @@ def choose_sample(
 ) -> tuple[Compare, ...]:
     """Choose at most the contract's number of observed points of each window without a certificate, by entity.
 
-    Windows that the provider's history does not reach yet have none.
+    Windows that the provider's history does not reach yet have none. The provider is asked by the contract of now, so
+    that no point of another cadence is chosen, for the value of five minutes is none of one, and none of an entity that
+    has ended.
     """
     published = now - int(history_delay(feed.history).total_seconds()) if feed.sample.points else 0
     slots, names = coverage.expectation.grid.slots, coverage.expectation.grid.entities
+    other_cadence = coverage.expectation.grid.steps != feed.every
+    ended = np.array([validity(entity)[1] <= now for entity in feed.entities], bool)
     chosen: dict[int, list[int]] = {}
     for place, window in enumerate(coverage.expectation.windows if feed.sample.points else ()):
         if window_name(feed.table.name, window.name) in entries or window.end > published:
@@ -53,6 +58,7 @@ def choose_sample(
         cells = coverage.cells[:, columns]
         order = _random(contract.dataset, window).random(cells.shape)
         order[cells < LATE] = 2.0  # beyond every other number: never among the first
+        order[ended[:, None] | other_cadence[None, columns]] = 2.0
         first = np.argsort(order, axis=None, kind="stable")[: feed.sample.points]
         for row, column in zip(*np.unravel_index(first, cells.shape), strict=True):
             if order[row, column] < 1:

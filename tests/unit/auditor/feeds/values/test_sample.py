@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -51,6 +52,22 @@ def test_a_certified_window_is_not_compared_again_nor_one_that_the_history_does_
     certified: Any = {window_name("quotes", WINDOWS[0].name): LedgerEntry}
     assert {slot // HOUR for _, slot in points(sample_of(lake, entries=certified))} == {WINDOWS[1].start // HOUR}
     assert sample_of(lake, now=TWO) == ()
+
+
+def test_no_point_of_another_cadence_is_compared_nor_one_of_an_entity_that_has_ended() -> None:
+    """The close of five minutes is none of a minute, and was disputed; of what has ended the contract asks nobody."""
+    lake = AuditedFeed(feed_contract(sample=Sample(200)))
+    changed = TWO + HOUR // 2
+    entities = tuple(
+        replace(each, valid_until="2026-11-20T14:50:00Z") if each.name == "ZM" else each for each in lake.feed.entities
+    )
+    feed = replace(lake.feed, entities=entities)
+    lake.put(points_of(TWO, TWO + HOUR))
+    expectation = expect(feed, replace(CALENDAR, cadences=((changed, 300),)), WINDOWS[:1])
+    contract = replace(lake.contract, source=feed)
+    coverage = scan_partitions(contract, expectation, lake.partitions, workers=2).coverage
+    sample = points(choose_sample(contract, feed, coverage, {}, now=LATER))
+    assert sample == set(points_of(changed, TWO + HOUR, symbols=("AAPL", "MSFT")))
 
 
 def test_only_a_value_beyond_the_tolerance_is_disputed() -> None:
