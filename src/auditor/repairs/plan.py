@@ -13,6 +13,8 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
+import numpy as np
+
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan, plan_calls
 from auditor.repairs.ranges import without
@@ -63,7 +65,7 @@ from core.audit.repair_jobs import (
 )
 from core.contract.model import Contracts, Feed, Table, TradingCalendar
 from core.feeds.calendar import FOREVER, validity
-from core.feeds.grid import expected_slots
+from core.feeds.grid import expected_slots, steps_of
 from core.feeds.partitions import covers
 from core.feeds.providers import history_delay, plan_of
 from core.landing.ingest_objects import TableObject
@@ -423,7 +425,11 @@ def _fetch(
     wanted = tuple(pair for call in calls for pair in call.wanted)
     points = sum(call.points for call in calls)
     first, last = min(start for start, _ in asked) - NEAR, max(end for _, end in asked) + NEAR
-    known = tuple(each for each in context.known.get(entity, ()) if first <= each.slot < last)
+    feed, cadence = context.contracts.feed(dataset), calls[0].every  # that of all of them
+    near = [each for each in context.known.get(entity, ()) if first <= each.slot < last]
+    slots, calendar = np.array([each.slot for each in near], np.int64), context.contracts.calendar(feed.calendar)
+    steps = steps_of(calendar, slots, every=feed.every).tolist()
+    known = tuple(each for each, step in zip(near, steps, strict=True) if step == cadence)
     return FetchHistory(dataset, entity, asked, points, every, () if wanted == asked else wanted, known)
 
 

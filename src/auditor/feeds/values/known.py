@@ -1,9 +1,10 @@
 """Values that the warehouse has near missing points: what an answer about these points is held against.
 
 They go with the requests for history (``core.audit.history.KnownValue``), so that acquisition, which reads no table,
-can tell an answer of another time or entity. Some lie before what a call is for, some behind it, some between its
-gaps. Where the contract compares observed values with the history (``sample``) they are those, for a wrong answer that
-was taken would speak for the next one; else some of either side came from the history itself.
+can tell an answer of another time or entity. Some lie before what a call is for, some behind it, some between its gaps;
+all of its cadence, for the close of five minutes is that of a minute four minutes later. Where the contract compares
+observed values with the history (``sample``) they are those, for a wrong answer that was taken would speak for the next
+one; else some of either side came from the history itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Window, partitions_of
 from core.audit.history import NEAR, KnownValue, Ranges
 from core.contract.model import Column, Contract, Feed, Table, TradingCalendar
-from core.feeds.grid import Bitmap, Slots, expected_slots
+from core.feeds.grid import Bitmap, Slots, expected_slots, steps_of
 from core.feeds.partitions import column_of
 from core.feeds.providers import NO_PROVIDER, comparable, history_span
 
@@ -63,7 +64,8 @@ def known_values(
     def look(asked: Calls, *, wide: bool) -> None:
         for table in {table.name: table for table, _, _ in columns}.values():
             fields = tuple((column, field) for owner, column, field in columns if owner.name == table.name)
-            for entity, value in _of_table(seen, table, feed, near, asked, fields, wide=wide, workers=workers):
+            of_table = _of_table(seen, table, feed, calendar, near, asked, fields, wide=wide, workers=workers)
+            for entity, value in of_table:
                 known.setdefault(entity, {})[value] = None
 
     look(by_entity, wide=False)
@@ -104,6 +106,7 @@ def _of_table(
     seen: SeenPartitions,
     table: Table,
     feed: Feed,
+    calendar: TradingCalendar,
     near: Mapping[tuple[int, int], Window],
     calls: Calls,
     fields: Fields,
@@ -133,11 +136,12 @@ def _of_table(
         if has_provenance
         else np.zeros(len(slots), bool)
     )
+    steps = steps_of(calendar, slots, every=feed.every)
     compared = feed.sample.points > 0
     of_entity = _Bounds.of(rows.column(entities))
     for entity, of_calls in calls.items():
         part = of_entity.slice_of(entity)
-        near_calls = (_nearest(slots[part], repaired[part], call, compared=compared) for call in of_calls)
+        near_calls = (_nearest(slots[part], steps[part], repaired[part], call, compared=compared) for call in of_calls)
         places = np.unique(np.fromiter((part.start + place for each in near_calls for place in each), np.int64))
         for row, slot in zip(rows.take(places).to_pylist(), slots[places].tolist(), strict=True):
             for column, field in fields:
@@ -171,14 +175,15 @@ class _Bounds:
         return slice(*self.bounds.get(entity, (0, 0)))
 
 
-def _nearest(slots: Slots, repaired: Bitmap, call: HistoryCallPlan, *, compared: bool) -> Iterator[int]:
+def _nearest(slots: Slots, steps: Slots, repaired: Bitmap, call: HistoryCallPlan, *, compared: bool) -> Iterator[int]:
     """Places of rows before, behind and between the gaps of a call, the nearest first.
 
     Of either kind, unless observed ones are ``compared`` with the history: then repaired ones only make up the number.
     """
     before, behind = int(np.searchsorted(slots, call.start)), int(np.searchsorted(slots, call.end))
     places = np.arange(len(slots))
-    for part in (places[:before][::-1], places[before:behind], places[behind:]):
+    for side in (places[:before][::-1], places[before:behind], places[behind:]):
+        part = side[steps[side] == call.every]
         observed, of_history = part[~repaired[part]][:EACH], part[repaired[part]][:EACH]
         yield from observed.tolist()
         yield from of_history[: EACH - len(observed) if compared else EACH].tolist()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.support.audited import CALENDAR, DATASET, HOUR, TWO, AuditedFeed, points_of
 
 from auditor.feeds.choose import choose_windows
 from auditor.feeds.scan import scan_feed
 from auditor.feeds.values.known import known_values
 from auditor.repairs.execute import make_plan
+from auditor.repairs.plan import PlanContext, plan_repairs
 from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Scope
+from core.audit.findings import MissingPoints
 from core.audit.history import KnownValue
 from core.audit.repair_jobs import FetchHistory, repair_from_data, repair_to_data
+from core.contract.model import Contracts
 from core.time import epoch
 
 MIDNIGHT = epoch("2026-12-01T00:00:00Z")
@@ -57,6 +62,30 @@ def test_of_those_that_came_from_the_history_some_are_among_them() -> None:
         (-1860, "8.000000"),
         (480, "7.000000"),
         (540, "7.000000"),
+    ]
+
+
+def test_they_are_of_the_calls_cadence() -> None:
+    """The closes of five minutes are those of a minute four minutes later: the answer looked late by as much."""
+    lake = AuditedFeed()
+    calendar = replace(CALENDAR, cadences=((TWO, 300),))
+    lake.put([("ZM", at) for at in range(TWO - HOUR, TWO, 300)], price="5", provenance="repaired")
+    lake.put([("ZM", at) for at in range(TWO + 600, TWO + 1200, 60)], price="7")
+    ranges = {"ZM": ((TWO - HOUR - 300, TWO - HOUR), (TWO, TWO + 600))}
+    seen = SeenPartitions(lake.partitions)
+    known = known_values(seen, lake.contract, lake.feed, calendar, ranges, calls=10, workers=2)
+    assert [(each.slot - TWO, each.value) for each in known["ZM"]] == [
+        (-3600, "5.000000"),
+        (-3300, "5.000000"),
+        (600, "7.000000"),
+        (660, "7.000000"),
+    ]
+    missing = MissingPoints(DATASET, "ZM", ranges["ZM"], 11)
+    contracts = Contracts((lake.contract,), calendars=(calendar,))
+    jobs = plan_repairs([missing], PlanContext(contracts, known=known)).repairs
+    assert [{each.value for each in job.known} for job in jobs if isinstance(job, FetchHistory)] == [
+        {"5.000000"},
+        {"7.000000"},
     ]
 
 
