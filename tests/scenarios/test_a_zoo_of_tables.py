@@ -289,3 +289,18 @@ def test_a_row_that_is_refused_for_a_null_or_has_no_place_is_remembered_and_fetc
         assert [(row["n"], row["x"]) for row in animals.lake.rows("fact_picky") if row["is_latest"]] == [
             (n, 0) for n in (1, 2, 3, 4)
         ]
+
+
+def test_rows_without_the_time_that_their_fact_is_partitioned_by_are_named_by_audits() -> None:
+    """They are in no slice of it, where nobody looked for them."""
+    cage = Cage("homeless", {"n": ("int", "int"), "created_at": ("timestamp", "timestamp?")}, ("n",))
+    with zoo(cage) as animals:
+        for n, created in enumerate(
+            (AT, "null", "timestamp 'infinity'", "timestamp '0044-03-15 BC'", "timestamp '2001-01-01'")
+        ):
+            animals.insert("homeless", {"n": str(n), "created_at": created, "changed_at": AT})
+        animals.extract()
+        animals.heal(run="first")
+        assert [(finding.kind, *sorted(finding.keys)) for finding in animals.findings("first")] == [
+            ("unplaced_row", (1,), (2,), (3,))  # the last one is from before the fact begins, which is no promise
+        ]

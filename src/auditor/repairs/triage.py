@@ -117,9 +117,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "Look at the quarantine (starmend quarantine list): mend the contract or the source",
     ),
     "unplaced_row": (
-        "rows have no place in time: their time of change is null, infinite, before Christ or in the future",
+        "rows have no place in time: their time of change is null, infinite, before Christ or in the future, or the "
+        "time that their fact is partitioned by is none",
         "No extraction holds them: audits alone find what changes in them. Set the source's clock or its rows' times; "
-        "or let the contract compare the table by keys (changed_at: none)",
+        "or let the contract compare the table by keys (changed_at: none). Without the time of a partition no fact "
+        "takes them: they are in quarantine (starmend quarantine list)",
     ),
     "deleted_row": (
         "rows that the source deleted cannot be marked, for no ingest object holds them",

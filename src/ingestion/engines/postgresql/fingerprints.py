@@ -44,7 +44,8 @@ def count_buckets(
     """(stretch, bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``.
 
     ``hashes`` are those of the rows' content (``content``), whose sums come behind the others. With ``beyond`` the same
-    scan counts the rows that no interval before it will hold too, as a bucket that is null: no other row has no hash.
+    scan counts the rows that no interval before it will hold too, and those whose ``column`` is in no span, as a bucket
+    that is null: no other row has no hash.
 
     One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
     which span each of them is (None: between two spans). The server may have several workers do it: what is grouped
@@ -67,7 +68,7 @@ def count_buckets(
     chosen, key = " AND ".join(conditions), _hash(reading)
     if beyond is not None:
         key = f"CASE WHEN {chosen} THEN {key} END"
-        chosen = f"({chosen}) OR {never_held(reading, beyond)}"
+        chosen = " OR ".join([f"({chosen})", never_held(reading, beyond), *_in_no_span(reading, column)])
     stretches = [f"{stretch} AS s"] if column else []
     rows = f"SELECT {', '.join([*stretches, f'{key} AS h', f'{version} AS v', *content])} FROM {reading.source}"
     statement = (
@@ -93,11 +94,11 @@ def copy_pairs(
 
 
 def copy_unplaced(reading: Reading, beyond: datetime, *, column: str, hashes: Sequence[str] = (), at_most: int) -> str:
-    """COPY of key, place and hashes of the rows that have a key and no place in time before ``beyond``, as CSV.
+    """COPY of key, place and hashes of the rows that have a key, and no place in time before ``beyond`` or in no span.
 
     The place is the time that slices bound, null where that is none of the warehouse's.
     """
-    conditions = [f"({without_place(reading, beyond)})"]
+    conditions = [f"({' OR '.join([without_place(reading, beyond), *_in_no_span(reading, column)])})"]
     conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
     place = "NULL"
     if column:
@@ -140,6 +141,15 @@ def _placed(reading: Reading) -> list[str]:
     conditions = [] if reading.table.by_keys else [f"{reading.cursor} >= {first}", f"{reading.cursor} < {last}"]
     conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
     return conditions or ["true"]
+
+
+def _in_no_span(reading: Reading, column: str) -> list[str]:
+    """The conditions, of which one is enough, that the time that bounds spans is in none of them."""
+    if not column or column == reading.changed.name:
+        return []  # that of the cursor is looked for anyway
+    name, first, last = identifier(column), literal(FIRST_PLACE, _WALL), literal(NO_PLACE, _WALL)
+    absent = [] if reading.relation.columns[column].not_null else [f"{name} IS NULL"]
+    return [*absent, f"{name} < {first}", f"{name} >= {last}"]
 
 
 def _span(reading: Reading, span: Span, column: str) -> list[str]:
