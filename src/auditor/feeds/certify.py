@@ -172,7 +172,9 @@ def _next_state(
         elif window.counted and not window.counts["missing"] and iso(window.start) in certified:
             continue
         elif window.complete or causes_of(window, triage):
-            open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
+            opened = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
+            beyond = None if window.complete or order.scheduled else before.open.get(window.start)
+            open_windows[window.start] = _joined(opened, beyond) if beyond else opened
         elif order.scheduled:  # what has settled of a window that is not due yet
             open_windows.pop(window.start, None)
     of_windows = {name for window in open_windows.values() for name in window.causes}
@@ -193,6 +195,12 @@ def _next_state(
         swept_until=result.swept_until,
         forms={**before.forms, **order.outdated.settled(result.findings)},
     )
+
+
+def _joined(part: OpenWindow, known: OpenWindow) -> OpenWindow:
+    """What is amiss in a part of a window, with what is known of all of it."""
+    causes = tuple(sorted({*part.causes, *known.causes}))
+    return OpenWindow(known.end, max(part.missing, known.missing), causes)
 
 
 def _as_cut_now(open_windows: Mapping[int, OpenWindow], result: AuditResult) -> dict[int, OpenWindow]:

@@ -14,7 +14,7 @@ from auditor.evidence.results import WindowResult
 from auditor.feeds.certify import causes_of
 from auditor.prove import verify
 from auditor.repairs.triage import Cause, Triage
-from auditor.state import change_state, read_state
+from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import Scope
 from core.audit.repair_jobs import Restate, find_job
 
@@ -83,6 +83,17 @@ def test_a_run_over_a_range_closes_no_cause_that_is_open_elsewhere() -> None:
         begun.scan(attempt=0)
         end_audit(lake.services, begun, attempt=0)
         assert read_state(lake.records, DATASET).causes == (("outdated_partition",) if start else ())
+
+
+def test_a_run_over_a_part_of_a_window_closes_no_cause_of_the_rest() -> None:
+    lake = AuditedFeed(now=TWO + 10 * HOUR)
+    lake.put(points_of(TWO + 60, TWO + HOUR - 60))
+    known = OpenWindow(TWO + HOUR, 6, ("broken",))
+    change_state(lake.records, DATASET, lambda state: replace(state, open={TWO: known}))
+    audit(lake, "part", end=TWO + HOUR // 2)
+    assert read_state(lake.records, DATASET).open == {TWO: replace(known, causes=("broken", "overdue"))}
+    audit(lake, "whole", end=TWO + HOUR)
+    assert read_state(lake.records, DATASET).open == {TWO: replace(known, causes=("overdue",))}
 
 
 def test_a_window_that_was_scanned_in_part_has_no_row() -> None:
