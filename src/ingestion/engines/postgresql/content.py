@@ -3,8 +3,9 @@
 Each column is hashed by the function of its type, the hash before it as the seed; nulls stand as bits in a last value.
 Values that the database calls equal hash alike (1.0 and 1.00, 0 and -0, ``char(n)`` with blanks or without). What
 PostgreSQL gives no usable hash is hashed by its text: an enum's hash is its object id, a month's and 30 days' are one,
-infinite numerics' are one. A numeric's leaves out the sign, which goes into the seed. Texts go under COLLATE "C", for a
-nondeterministic collation hashes its own sort key.
+infinite numerics' are one. A numeric's leaves out the sign, which goes into the seed. A real has the hash of its
+double and a form of its own: it prints 0.1, and 0.10000000149011612 once its column is one of doubles. Texts go under
+COLLATE "C", for a nondeterministic collation hashes its own sort key.
 
 PostgreSQL gives no word that these functions stay as they are (the documentation does not name them), but its hash
 partitions on disk rest on them through every ``pg_upgrade``, and on little-endian machines they are the same from
@@ -34,6 +35,7 @@ _FORMS = {
     "bigint": ("{x}::bigint", "0", "hashint8extended({v}, {s})"),
     "boolean": ("{x}::int::bigint", "0", "hashint8extended({v}, {s})"),
     "double": ("nullif({x}::float8, 'NaN')", "'NaN'", "hashfloat8extended({v}, {s})"),
+    "real": ("nullif({x}::float8, 'NaN')", "'NaN'", "hashfloat8extended({v}, {s})"),
     "numeric": ("{x}", "0", _NUMERIC),
     "number": ("trim_scale({x})::text", "''", _TEXT),
     "money": ("{x}::numeric", "0", _NUMERIC),
@@ -50,7 +52,7 @@ _NATIVE = {
     "integer": "bigint",
     "bigint": "bigint",
     "boolean": "boolean",
-    "real": "double",
+    "real": "real",
     "double precision": "double",
     "money": "money",
     "timestamp without time zone": "timestamp",
@@ -104,7 +106,7 @@ def content_hash(columns: HashList, relation: Relation | None = None) -> str:
         value, absent, function = _FORMS[plain]
         value = flat_json(column) if plain == "json" else value.format(x=column)
         may_lack = form.endswith(NULLABLE) or relation is None or not relation.columns[name].not_null
-        if may_lack or plain == "double":
+        if may_lack or plain in ("real", "double"):
             value = f"coalesce({value}, {absent})"
         if may_lack:
             (nullable if form.endswith(NULLABLE) else required).append(column)
@@ -126,7 +128,7 @@ def hashed_output(number: int, columns: HashList, relation: Relation) -> tuple[s
 
 def _form(field: Field, column: SourceColumn) -> str:
     native = _native(column)
-    if field.type.name == "string" and native in ("bigint", "boolean", "double", "numeric", "number"):
+    if field.type.name == "string" and native in ("bigint", "boolean", "real", "double", "numeric", "number"):
         native = "text"  # the line says it as text: 1.0 and 1.00 are two
     elif column.base == "json":
         native = "json"
@@ -144,6 +146,8 @@ def _native(column: SourceColumn) -> str:
 def _forms(column: SourceColumn) -> set[str]:
     """The forms in which a column may be hashed, whatever the contract calls it."""
     forms = {_native(column), "text"}
+    if column.base == "real":  # lists of before called it so
+        return forms | {"double"}
     if column.base == "numeric":
         return forms | {"numeric", "number"}
     if column.base == "json":

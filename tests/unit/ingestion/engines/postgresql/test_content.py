@@ -171,3 +171,15 @@ def test_a_list_names_server_columns_and_forms_and_holds_while_the_table_has_the
     other = replace(relation.columns["a_text"], base="integer", category="N")
     assert not can_hash(replace(relation, columns={**relation.columns, "a_text": other}), listed)
     assert not can_hash(relation, HashList(listed.server, (("id", "a form of a later release"),)))
+
+
+def test_a_list_of_reals_holds_no_more_once_their_column_is_of_doubles(database: ScratchDatabase) -> None:
+    """The hash would be the same, and the line says 0.10000000149011612 where it said 0.1."""
+    reading = reading_of(database)
+    relation = reading.reading.relation
+    (column,) = [column for column in relation.columns.values() if column.base == "real"]
+    listed = HashList(reading.server, ((column.name, dict(reading.hash_list.columns)[column.name]),))
+    doubled = replace(relation, columns={**relation.columns, column.name: replace(column, base="double precision")})
+    assert can_hash(relation, listed)
+    assert not can_hash(doubled, listed)
+    assert can_hash(relation, HashList(reading.server, ((column.name, "double?"),))), "a list of an earlier release"
