@@ -121,3 +121,18 @@ def test_rows_that_change_while_they_are_audited_are_the_next_audits_and_no_alar
         answers = simulation.heal()
         assert (answers["verify"]["healthy"], answers["certify"]["certificates"]) == (True, 1)
         assert rows_of(simulation, "plain") == source_rows(simulation, "plain")
+
+
+def test_rows_without_a_key_or_a_month_are_named_where_no_column_tells_times() -> None:
+    """Nothing but audits looks at such a table, and they passed over both."""
+    columns = {"id": ("int", "int"), "ordered": ("timestamp", "timestamp?"), "word": ("text", "string?")}
+    made = "create table words (id int, ordered timestamp, word text)"
+    with zoo(Timeless("words", columns, ("id",), month="ordered", sql=(made,))) as animals:
+        at = "timestamp '2026-11-10 12:00'"
+        for key, ordered in (("1", at), ("null", at), ("3", "null"), ("4", "timestamp 'infinity'")):
+            animals.insert("words", {"id": key, "ordered": ordered, "word": "'a'"})
+        animals.heal(run="first")
+        (unplaced,) = [each for each in animals.findings("first") if each.kind == "unplaced_row"]
+        assert (unplaced.rows, sorted(unplaced.keys)) == (3, [(3,), (4,)])
+        assert [row["id"] for row in animals.lake.rows("fact_words")] == [1]
+        assert [each.kind for each in animals.audited()] == ["unplaced_row"]

@@ -255,8 +255,8 @@ class _Comparison:
         spans = tuple(_span(part) for part in slices)
         dataset, table = self._contract.dataset, target.source.name
         asked = lists if target.table.keeps_content else ()
-        beyond = "" if target.source.by_keys else format_instant(self._beyond)
-        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column, asked, beyond)
+        owed, beyond = format_instant(until), format_instant(self._beyond)
+        question = CountBuckets(dataset, table, spans, buckets, owed, target.column, asked, beyond)
         answer = self._ask(question)
         spans_of = dict(zip(slices, buckets_from_data(answer["spans"]), strict=True))
         return _Counted(spans_of, spans_of, lists_from_data(answer), answer.get(UNPLACED, 0))

@@ -63,7 +63,8 @@ class Unplaced:
 
     def may_be_anywhere(self, target: Target) -> bool:
         """Whether the time that bounds slices is the very one that is wrong, so that any slice may be a row's own."""
-        return self.count > 0 and target.column == (target.source.changed_at or target.source.created_at)
+        time = "" if target.source.by_keys else target.source.changed_at or target.source.created_at
+        return self.count > 0 and time != "" and target.column == time
 
 
 @dataclass(frozen=True, slots=True)
