@@ -47,6 +47,7 @@ UNFIT_KEYS = {
     "early_day": ("date", "date", "'2026-01-02'::date", "'0044-03-15 BC'::date"),
     "moment": ("timestamptz", "timestamp", "'2026-01-02'::timestamptz", "'-infinity'::timestamptz"),
     "wall": ("timestamp", "timestamp", "'2026-01-02'::timestamp", "'294276-12-31 23:59:59'::timestamp"),
+    "last": ("timestamp", "timestamp", "'2026-01-02'::timestamp", "'9999-12-31 23:59:59'::timestamp"),  # by New York
     "nan": ("numeric(12,2)", "decimal(12,2)", "1.5", "'NaN'::numeric"),
     "fine": ("numeric", "decimal(12,2)", "1.5", "1.005"),
     "large": ("numeric", "decimal(38,9)", "1.5", "1e35"),

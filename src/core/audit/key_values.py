@@ -15,7 +15,7 @@ timestamp      ``2026-11-20 14:30:00.000000``, in UTC
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from math import isinf
@@ -32,6 +32,7 @@ from core.zones import utc_of_wall_clock
 
 Key = tuple[KeyValue, ...]
 _NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}  # as databases write them
+_FIRST, _LAST = (pa.scalar(at, pa.timestamp("us")) for at in (datetime.min, datetime.max))  # noqa: DTZ901
 _DAY = len("2026-11-20")
 _EXACT = Context(prec=80)  # Python's own has 28 digits, a decimal of the catalog 38
 
@@ -127,17 +128,18 @@ _READERS: dict[str, Callable[[Any], KeyValue]] = {
 def _instants(column: list[Any], timezone: str) -> list[Any]:
     times = [_read(parse_instant, value) for value in column]
     walls = [at for at in times if isinstance(at, datetime) and at.tzinfo is None]
-    in_utc: dict[datetime, datetime] = {at: at for at in walls}
+    in_utc: dict[datetime, datetime | None] = {at: at for at in walls}
     if walls and timezone != "UTC":
         distinct = list(in_utc)
-        in_utc = dict(
-            zip(distinct, utc_of_wall_clock(pa.array(distinct, pa.timestamp("us")), timezone).to_pylist(), strict=True)
-        )
+        moved = utc_of_wall_clock(pa.array(distinct, pa.timestamp("us")), timezone)
+        years = pc.and_(pc.greater_equal(moved, _FIRST), pc.less_equal(moved, _LAST))
+        in_utc = dict(zip(distinct, pc.if_else(years, moved, pa.scalar(None, moved.type)).to_pylist(), strict=True))
     return [
-        (in_utc[at] if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)).isoformat(
-            sep=" ", timespec="microseconds"
-        )
-        if isinstance(at, datetime)
-        else at
-        for at in times
+        _instant(at, value, in_utc) if isinstance(at, datetime) else at for at, value in zip(times, column, strict=True)
     ]
+
+
+def _instant(at: datetime, value: Any, in_utc: Mapping[datetime, datetime | None]) -> Any:
+    """The form of an instant; the value itself where UTC has no such year."""
+    utc = in_utc[at] if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+    return value if utc is None else utc.isoformat(sep=" ", timespec="microseconds")

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from core.audit.key_values import canonical_keys, key_values
 from core.audit.source_check import (
+    NO_VALUE,
     REFUSED,
     UNFIT,
     UNPLACED,
@@ -179,17 +179,9 @@ def _parsed(block: bytes, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
     """CSV as the columns' own types, and which keys are none of them; texts may hold line breaks."""
     try:
         table = _read(block, schema)
-        is_fit = not any(_has_infinity(table.column(name)) for name in key)
-    except pa.ArrowInvalid:
-        is_fit = False
-    if is_fit:
-        return table.append_column(UNFIT, pa.nulls(table.num_rows, pa.string()))
-    return _fitted(_read(block, pa.schema([(name, pa.string()) for name in schema.names])), schema, key)
-
-
-def _has_infinity(values: pa.ChunkedArray) -> bool:
-    """Whether a double is infinite, as Arrow makes one of a number that is beyond all doubles."""
-    return bool(pa.types.is_floating(values.type) and pc.any(pc.is_inf(values)).as_py())
+    except pa.ArrowInvalid:  # a value is none of its column's type
+        return _fitted(_read(block, pa.schema([(name, pa.string()) for name in schema.names])), schema, key)
+    return table.append_column(UNFIT, pa.nulls(table.num_rows, pa.string()))
 
 
 def _read(block: bytes, schema: pa.Schema) -> pa.Table:
@@ -217,7 +209,9 @@ def _fitted(texts: pa.Table, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
     nulls = [np.asarray(table.column(name).is_null()) for name in key]
     for row in np.flatnonzero(np.logical_or.reduce(nulls)).tolist():
         whole = [
-            texts.column(name)[row].as_py() if lacks[row] else key_values(table.column(name).slice(row, 1).chunk(0))[0]
+            texts.column(name)[row].as_py().removeprefix(NO_VALUE)
+            if lacks[row]
+            else key_values(table.column(name).slice(row, 1).chunk(0))[0]
             for name, lacks in zip(key, nulls, strict=True)
         ]
         unfit[row] = json.dumps(whole)
@@ -227,11 +221,7 @@ def _fitted(texts: pa.Table, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
 def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     """The values of texts, null where one is no value: halved until it stands alone."""
     try:
-        values = texts.cast(kind)
-        if not pa.types.is_floating(kind):
-            return values
-        false = pc.and_(pc.is_inf(values), pc.invert(pc.is_in(texts, pa.array(["Infinity", "-Infinity"]))))
-        return pc.if_else(false, pa.scalar(None, kind), values)
+        return texts.cast(kind)
     except pa.ArrowInvalid:
         if len(texts) == 1:
             return pa.nulls(1, kind)

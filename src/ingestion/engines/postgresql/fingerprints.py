@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from core.audit.source_check import Span
+from core.audit.source_check import NO_VALUE, Span
 from core.landing.ingest_objects import KeyValue
 from core.time import FIRST_PLACE, NO_PLACE, parse_instant
 from ingestion.engines.postgresql.quoting import identifier, literal
@@ -220,7 +220,12 @@ def _chained(reading: Reading) -> str:
 def _as_text(reading: Reading, column: SourceColumn) -> str:
     """A column for CSV, by the contract's type; a value that is none of that type as the line has it."""
     text, condition = _typed_text(reading, column), _fits(reading, column)
-    return f"CASE WHEN {condition} THEN ({text})::text ELSE {shown_in_line(column)} END" if condition else text
+    if not condition:
+        return text
+    shown = shown_in_line(column)
+    if column.clock == "wall":  # so that nobody takes it for a time of UTC: it may be none of UTC's years
+        shown += f" || CASE WHEN {identifier(column.name)} < TIMESTAMP '0001-01-01' THEN '' ELSE ' AD' END"
+    return f"CASE WHEN {condition} THEN ({text})::text ELSE {literal(NO_VALUE, 'text')} || {shown} END"
 
 
 def _typed_text(reading: Reading, column: SourceColumn) -> str:
