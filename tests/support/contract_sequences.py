@@ -164,6 +164,7 @@ class _Lake:
         self.arrive()
 
     def _deployed(self, contracts: Contracts) -> None:
+        self.now += timedelta(seconds=1)  # what was asked for in the second of a deployment may be of either contract
         self.lake.deployed(contracts)
         self.contracts = contracts
         self._record()
