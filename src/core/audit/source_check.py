@@ -26,7 +26,7 @@ from core.warehouse.arrow_types import arrow_type
 
 VERSION = "version"
 PLACE = "place"
-UNFIT = f"{RESERVED}unfit"  # in a listing: the key, as JSON, where the contract's types have no value for it; else null
+UNFIT = f"{RESERVED}unfit"  # in a listing: the key, as JSON, where the contract's types have no value for it
 NO_VALUE = "\x01"  # in the listing's CSV, before a value that is none of its column's type
 UNPLACED = "unplaced"  # in an answer: how many rows have no place in time, at most ``MOST_UNPLACED``
 MOST_UNPLACED = 10_000

@@ -146,20 +146,24 @@ def _list(
 ) -> int:
     """The rows in a Parquet object; returns how many. What is no value of its column's type is null.
 
-    A ``key`` has the values by which the warehouse knows its rows; ``UNFIT`` is the whole of one that has a null.
+    A ``key`` has the values by which the warehouse knows its rows. Where one has a null, ``UNFIT`` has the whole of it.
     """
     body = io.BytesIO()
-    rows = 0
-    with pq.ParquetWriter(body, schema.append(pa.field(UNFIT, pa.string())), compression="zstd") as writer:
+    unfit: list[str | None] = []
+    with pq.ParquetWriter(body, schema, compression="zstd") as writer:
         for block in _blocks(batches):
-            table = _parsed(block, schema, key)
+            table, keys = _parsed(block, schema, key)
             for name in key:
                 place, field = table.schema.get_field_index(name), table.schema.field(name)
                 table = table.set_column(place, field, one_zero(table.column(name)))
-            rows += table.num_rows
+            unfit += keys
             writer.write_table(table)
+    if any(unfit):
+        whole = pq.read_table(pa.BufferReader(body.getvalue())).append_column(UNFIT, pa.array(unfit, pa.string()))
+        body = io.BytesIO()
+        pq.write_table(whole, body, compression="zstd")
     records.write(target, body.getvalue())
-    return rows
+    return len(unfit)
 
 
 def _blocks(batches: Iterable[list[bytes]]) -> Iterable[bytes]:
@@ -175,13 +179,13 @@ def _blocks(batches: Iterable[list[bytes]]) -> Iterable[bytes]:
         yield b"".join(held)
 
 
-def _parsed(block: bytes, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
-    """CSV as the columns' own types, and which keys are none of them; texts may hold line breaks."""
+def _parsed(block: bytes, schema: pa.Schema, key: Sequence[str]) -> tuple[pa.Table, list[str | None]]:
+    """CSV as the columns' own types, and for each row its key, as JSON, where that is none of them."""
     try:
         table = _read(block, schema)
     except pa.ArrowInvalid:  # a value is none of its column's type
         return _fitted(_read(block, pa.schema([(name, pa.string()) for name in schema.names])), schema, key)
-    return table.append_column(UNFIT, pa.nulls(table.num_rows, pa.string()))
+    return table, [None] * table.num_rows
 
 
 def _read(block: bytes, schema: pa.Schema) -> pa.Table:
@@ -201,7 +205,7 @@ def _read(block: bytes, schema: pa.Schema) -> pa.Table:
     )
 
 
-def _fitted(texts: pa.Table, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
+def _fitted(texts: pa.Table, schema: pa.Schema, key: Sequence[str]) -> tuple[pa.Table, list[str | None]]:
     """Texts as the columns' own types."""
     columns = [_cast(as_array(texts.column(field.name)), field.type) for field in schema]
     table = pa.table(columns, schema=schema)
@@ -215,7 +219,7 @@ def _fitted(texts: pa.Table, schema: pa.Schema, key: Sequence[str]) -> pa.Table:
             for name, lacks in zip(key, nulls, strict=True)
         ]
         unfit[row] = json.dumps(whole)
-    return table.append_column(UNFIT, pa.array(unfit, pa.string()))
+    return table, unfit
 
 
 def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array:
