@@ -32,7 +32,6 @@ from core.zones import utc_of_wall_clock
 
 Key = tuple[KeyValue, ...]
 _NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}  # as databases write them
-_FIRST, _LAST = (pa.scalar(at, pa.timestamp("us")) for at in (datetime.min, datetime.max))  # noqa: DTZ901
 _DAY = len("2026-11-20")
 _EXACT = Context(prec=80)  # Python's own has 28 digits, a decimal of the catalog 38
 
@@ -132,7 +131,8 @@ def _instants(column: list[Any], timezone: str) -> list[Any]:
     if walls and timezone != "UTC":
         distinct = list(in_utc)
         moved = utc_of_wall_clock(pa.array(distinct, pa.timestamp("us")), timezone)
-        years = pc.and_(pc.greater_equal(moved, _FIRST), pc.less_equal(moved, _LAST))
+        first, last = (pa.scalar(at, pa.timestamp("us")) for at in (datetime.min, datetime.max))  # noqa: DTZ901
+        years = pc.and_(pc.greater_equal(moved, first), pc.less_equal(moved, last))
         in_utc = dict(zip(distinct, pc.if_else(years, moved, pa.scalar(None, moved.type)).to_pylist(), strict=True))
     return [
         _instant(at, value, in_utc) if isinstance(at, datetime) else at for at, value in zip(times, column, strict=True)
