@@ -136,10 +136,11 @@ def _due(
     again += _swept(services, contract, calendar, before=since, now=now)
     outdated, restated = _outdated(services, contract, feed, calendar, frontier)
     again += restated
-    early = windows_between(feed, calendar, due, settled) if is_owed_sooner(feed) and reached == due else []
+    frontier = max(reached, frontier)
+    begun = max(due, frontier)  # later than due where the feed has just begun
+    early = windows_between(feed, calendar, begun, settled) if is_owed_sooner(feed) and reached == due else []
     windows = sorted({*taken, *again, *early})
     bounds = (windows[0].start, settled if early else windows[-1].end) if windows else (due, due)
-    frontier = max(reached, frontier)
     return FeedOrder(
         dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets, outdated=outdated
     )
@@ -210,12 +211,11 @@ def feed_of(services: Services, dataset: str) -> tuple[Contract, Feed, TradingCa
 def _first_window(services: Services, feed: Feed, dataset: str, due: int) -> int:
     """The start of the first audit: when the schedules were switched on or the first object arrived, the earlier.
 
-    Of a lake that knows neither it is the last due window. What the contract promises of the time before the pipeline
-    began is a backfill, for which an audit is given a range.
+    It may not be due yet. Of a lake that knows neither it is the last due window. What the contract promises of the
+    time before the pipeline began is a backfill, for which an audit is given a range.
     """
-    length = window_seconds(feed)
-    begin = began(services, dataset)
-    return min((due if begin is None else min(begin, due)) // length * length, due - length)
+    begin, length = began(services, dataset), window_seconds(feed)
+    return due - length if begin is None else begin // length * length
 
 
 def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequence[Window]) -> dict[str, str]:

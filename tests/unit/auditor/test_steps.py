@@ -11,7 +11,9 @@ from auditor import handler
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.steps import audit_step, certify_step, conclude_step, plan_step, queue_step, verify_step
+from auditor.windows import HOUR
 from core.errors import InvalidData
+from core.evolution.deployments import record_deployment
 
 RUN = {"dataset": "quotes", "run": "r", "attempt": 0}
 BEGIN = {"order": {"dataset": "quotes"}, "run": "r"}
@@ -35,8 +37,15 @@ def test_a_weekend_is_healthy_and_the_audit_finishes(services: Services) -> None
 
 
 def test_a_lake_in_which_nothing_arrived_lacks_all_of_its_newest_window(services: Services) -> None:
+    deployed = int(NOW.timestamp()) - 2 * HOUR
+    record_deployment(services.records, services.contracts, "quotes", now=deployed, collecting=True)
     answer = audit_step(BEGIN, services)
     assert (answer["windows"], answer["expected"], answer["missing"]) == (1, 660, 660)
+
+
+def test_a_lake_of_this_hour_owes_nothing_yet(services: Services) -> None:
+    answer = audit_step(BEGIN, services)
+    assert (answer["windows"], answer["expected"], answer["healthy"]) == (0, 0, True)
 
 
 def test_an_object_without_a_receipt_is_planned_queued_and_found_again_until_attempts_are_exhausted(

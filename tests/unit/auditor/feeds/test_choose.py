@@ -17,6 +17,7 @@ from auditor.windows import DAY, Scope, Window
 from core.audit.findings import BrokenPartition
 from core.contract.model import Contract, Contracts, Feed
 from core.errors import UnknownTable
+from core.evolution.deployments import record_deployment
 from core.time import iso
 
 
@@ -55,6 +56,18 @@ def test_the_first_audit_begins_where_the_first_object_arrived_and_takes_what_a_
     assert order.frontier == TWO + 3 * HOUR
     few = replace(lake.services, limits=Limits(workers=2, points=2 * 180))
     assert len(choose_windows(few, DATASET, "run", Scope(lake.now)).windows) == 2
+
+
+@pytest.mark.parametrize("contract", ["at its end", "half an hour later"])
+def test_nothing_of_before_the_schedules_were_switched_on_is_owed_in_the_first_hours(contract: str) -> None:
+    lake = AuditedFeed(feed_contract() if contract == "at its end" else owed_soon(), now=TWO + 2 * HOUR)
+    record_deployment(lake.records, lake.services.contracts, DATASET, now=lake.now, collecting=True)
+    for second in range(0, HOUR, 600):
+        lake.now = TWO + 2 * HOUR + second
+        assert set(starts(audit(lake, f"{second}"))) <= {TWO + 2 * HOUR}
+    lake.now = TWO + 3 * HOUR + 200
+    assert starts(audit(lake, "due")) == [TWO + 2 * HOUR]
+    assert read_state(lake.records, DATASET).frontier == TWO + 3 * HOUR
 
 
 def test_the_next_run_goes_on_behind_the_last_and_comes_back_to_what_is_open() -> None:
