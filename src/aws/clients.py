@@ -24,6 +24,7 @@ _CONFIG = Config(
 )
 # For the first question to a deployment: a command says within seconds that nobody answers.
 _HURRIED = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+_ENDPOINT = "AWS_ENDPOINT_URL"
 _PATH_STYLE = Config(s3={"addressing_style": "path"})
 # An answer comes when the function is done, 15 minutes at most. A client that gave up before would ask again beside it.
 _FUNCTION_SECONDS = 900
@@ -31,10 +32,14 @@ _PATIENT = Config(read_timeout=_FUNCTION_SECONDS + 30)
 
 
 class Clients:
-    """``clients("s3")``: one client per service; safe to share between threads. ``hurried`` ones give up early."""
+    """``clients("s3")``: one client per service; safe to share between threads. ``hurried`` ones give up early.
+
+    All of them ask where the environment points when this is made, also where it points elsewhere once one is used.
+    """
 
     def __init__(self, *, hurried: bool = False) -> None:
         self._config = _CONFIG.merge(_HURRIED) if hurried else _CONFIG
+        self._endpoint = os.environ.get(_ENDPOINT)
         self._session = botocore.session.get_session()
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -44,9 +49,11 @@ class Clients:
         with self._lock:
             if service not in self._clients:
                 config = self._config.merge(_PATIENT) if service == "lambda" else self._config
-                if service == "s3" and os.environ.get("AWS_ENDPOINT_URL"):
+                if service == "s3" and self._endpoint:
                     config = self._config.merge(_PATH_STYLE)  # an emulator has no bucket host names
-                client = self._clients[service] = self._session.create_client(service, config=config)
+                own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._endpoint
+                client = self._session.create_client(service, config=config, endpoint_url=own)
+                self._clients[service] = client
                 if service == "s3":
                     read_listings_fast(client)
             return self._clients[service]
