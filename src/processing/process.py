@@ -130,7 +130,9 @@ def _ensure(services: Services, table: Table) -> None:
     if table.folder in services.ensured:
         return
     try:
-        derive_static(services.partitions, table, services.promises(table.dataset))
+        derive_static(
+            services.partitions, table, services.promises(table.dataset), commit_context=services.commit_context
+        )
         services.ensured.add(table.folder)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no object's
         services.log.error("table not derived", table=table.name, reason=str(described(error, "derive", table.name)))

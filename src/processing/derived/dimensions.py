@@ -6,7 +6,7 @@ nothing else. A commit is skipped where the footer names exactly the inputs of n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -92,7 +92,13 @@ def _joined(table: Table, rule: Joined, own: pa.Table, states: Mapping[str, pa.T
     return as_array(other.column(rule.field)).take(as_array(places))
 
 
-def derive_static(store: PartitionStore, table: Table, contracts: Contracts) -> Outcome:
+def derive_static(
+    store: PartitionStore,
+    table: Table,
+    contracts: Contracts,
+    *,
+    commit_context: Callable[[str], CommitContext] = CommitContext,
+) -> Outcome:
     """Make a table that comes from the contract alone, unless it was made from the same promise.
 
     Of a feed's entities those of its earlier contracts too, where ``contracts`` say them: facts refer to them for ever.
@@ -108,7 +114,7 @@ def derive_static(store: PartitionStore, table: Table, contracts: Contracts) -> 
         return entity_rows(table, feed)
 
     promise = content_hash((table, feed.entities if feed and table.kind == "dimension" else ()))
-    return commit_table(store, table, "", recompute, inputs=(), context=CommitContext(promise))
+    return commit_table(store, table, "", recompute, inputs=(), context=commit_context(promise))
 
 
 def entity_rows(table: Table, feed: Feed) -> pa.Table:

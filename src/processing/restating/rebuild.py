@@ -66,7 +66,9 @@ def rebuild_table(
     """
     table = services.contracts.table(name)
     if table.name in {table.name for table in static_tables(services.contracts)}:
-        outcome = derive_static(services.partitions, table, services.promises(table.dataset))
+        outcome = derive_static(
+            services.partitions, table, services.promises(table.dataset), commit_context=services.commit_context
+        )
         yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
         return
     contract = services.contracts.dataset(table.dataset)

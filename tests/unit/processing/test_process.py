@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -26,6 +27,7 @@ from tests.support.lake import (
 from core.errors import OutOfReach, UnknownTable
 from core.landing.records import QUARANTINE_COLUMNS, RECEIPT_COLUMNS
 from processing.lines import blocks
+from processing.partitions.commit import CommitContext
 from processing.process import process_messages
 
 LATER = "2026-11-20T11:00:00.000"
@@ -50,6 +52,19 @@ def test_a_bad_row_is_in_quarantine_with_line_and_reason_while_its_neighbours_ar
     assert found[0]["content"] == bad.decode().rstrip("\n")
     assert found[1]["reason"].startswith("no JSON")
     assert found[2]["reason"] == "agreed_payment_date: 'tomorrow' is no date"
+
+
+def test_every_table_is_committed_with_the_clock_and_the_pauses_of_the_services(lake: MemoryLake) -> None:
+    asked: list[str] = []
+
+    def context(promise: str) -> CommitContext:
+        asked.append(promise)
+        return CommitContext(promise, sleep=lambda _seconds: None)
+
+    lake.services = replace(lake.services, commit_context=context)
+    lake.process(lake.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", "2026-11-20T14:00:00Z", "1.5")]))
+    of_the_contract_alone = [promise for promise in asked if "." not in promise]
+    assert len(of_the_contract_alone) == len(lake.services.ensured) > 1
 
 
 def test_a_receipt_accounts_for_every_line_and_has_the_columns_of_its_table(lake: MemoryLake) -> None:
