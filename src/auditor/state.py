@@ -7,12 +7,23 @@ It is a memory, not the truth: lost, the next audit begins with the first window
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from core.change import Remembered
 from core.json import canonical_json
 from core.mirroring.audited import STATES
+
+# What every audit looks at as a whole, whatever its range: one that finds none of it knows that it is over.
+_OF_NO_RANGE = frozenset({"lagging_mirror"})
+
+
+def still_open(causes: Sequence[str], *, beside: bool) -> tuple[str, ...]:
+    """The causes of before a run over a range which may be open after it, for all that it knows.
+
+    ``beside``: it looked at what no time bounds, too.
+    """
+    return tuple(cause for cause in causes if not (beside and cause in _OF_NO_RANGE))
 
 
 @dataclass(frozen=True, slots=True)

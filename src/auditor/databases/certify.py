@@ -14,7 +14,7 @@ from auditor.evidence.halts import halt_rows, halts_in
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.triage import Triage
 from auditor.services import Services
-from auditor.state import DatasetState, OpenWindow, change_state, read_state
+from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
 from core.audit.repair_jobs import RepairJob, write_job
 from core.contract.model import Contract
 
@@ -61,12 +61,12 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     def next_state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
         if not may_close:  # of all else it knows nothing: what is open there stays so until an audit that looks
-            kept = before.open.get(EVERYTHING, OpenWindow(0, 0))
-            if open_windows:
-                joined = tuple(sorted({*kept.causes, *causes}))
-                open_windows = {EVERYTHING: OpenWindow(max(kept.end, end), max(kept.missing, missing), joined)}
-            still = tuple(sorted({*before.causes, *causes}))
-            return replace(before, open={**before.open, **open_windows}, causes=still)
+            kept, own = (each.get(EVERYTHING, OpenWindow(0, 0)) for each in (before.open, open_windows))
+            joined = tuple(sorted({*still_open(kept.causes, beside=order.beside), *causes}))
+            both = OpenWindow(max(kept.end, own.end), max(kept.missing, own.missing), joined)
+            open_windows = {EVERYTHING: both} if both.missing or joined else {}
+            still = tuple(sorted({*still_open(before.causes, beside=order.beside), *causes}))
+            return replace(before, open=open_windows, causes=still)
         swept = result.swept_until if order.scheduled else before.swept_until
         return replace(
             before,

@@ -14,7 +14,7 @@ from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
 from auditor.repairs.triage import Triage
 from auditor.services import Services
-from auditor.state import DatasetState, OpenWindow, change_state, read_state
+from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
 from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.repair_jobs import RepairJob, Restate, find_job, find_outcome, write_job
 from core.contract.model import Contract, Feed, Table
@@ -181,7 +181,7 @@ def _next_state(
     causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
     before = replace(before, halted=halts_in(result, before.halted), rechecks=_rechecks(before, result, now))
     if not order.scheduled:  # of all else it knows nothing: what is open there stays so until an audit that looks
-        still = tuple(sorted({*before.causes, *causes}))
+        still = tuple(sorted({*still_open(before.causes, beside=order.beside), *causes}))
         return replace(before, open=open_windows, objects_from=result.objects_until, causes=still)
     frontier = max(order.frontier, before.frontier or order.frontier)
     targets = _recent(services, order, {**before.targets, **order.targets}, now)

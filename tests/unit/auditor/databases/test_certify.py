@@ -134,6 +134,24 @@ def test_a_run_of_one_table_counts_no_less_open_than_others_left() -> None:
     assert {*left.causes} < {*window.causes} == {*after.causes}
 
 
+def test_a_run_over_a_range_closes_the_cause_of_what_every_run_looks_at() -> None:
+    """A mirror that was late and has followed: whoever heals a range sees the alarm end."""
+    lake = whole()
+    for causes, still in ((("lagging_mirror",), ()), (("lagging_mirror", "orphan_key"), ("orphan_key",))):
+        left = OpenWindow(int(CLOCK.timestamp()), 0, causes)
+        change_state(
+            lake.records, DATASET, lambda state, left=left: replace(state, open={EVERYTHING: left}, causes=left.causes)
+        )
+        ranged = begin_audit(
+            lake.services, DATASET, f"run-{len(causes)}", Scope(int(lake.now.timestamp()), tables=("orders",))
+        )
+        ranged.scan(attempt=0)
+        end_audit(lake.services, ranged, attempt=0)
+        after = read_state(lake.records, DATASET)
+        assert after.open == ({EVERYTHING: replace(left, causes=still)} if still else {})
+        assert after.causes == still
+
+
 def test_a_run_over_a_range_leaves_open_what_is_open_elsewhere_and_one_over_all_does_not() -> None:
     lake = whole()
     lake.source[3] = 30
