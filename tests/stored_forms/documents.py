@@ -62,15 +62,18 @@ def as_text(kept: Kept) -> str:
     return told + body.decode("utf-8")
 
 
+_OF_BYTES = ("Parquet, ", "starmend.digest", "starmend.seal")
+
+
 def beside_compression(kept: Kept) -> Kept:
-    """The object with what of it no codec decides: of Parquet the columns, the rows, the footer but for its digest.
+    """The object with what of it no codec decides: of Parquet columns, rows, and the footer but for digest and seal.
 
     Nor the form of the columns, which footers did not say when the archive was made.
     """
     if kept.body[:4] != b"PAR1":
         return kept
     lines = [
-        line for line in as_text(kept).splitlines() if not line.startswith(("Parquet, ", "starmend.digest"))
+        line for line in as_text(kept).splitlines() if not line.startswith(_OF_BYTES)
     ]  # fmt: skip
     return replace(kept, body=_FORM.sub("", "\n".join(lines)).encode())
 

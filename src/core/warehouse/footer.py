@@ -25,7 +25,12 @@ RECENT = 256  # marks of sources and batches whose replay is recognised at once
 ANCESTORS = 32  # commits that may pass before a writer with a lost answer no longer finds itself in the history
 DAILY = timedelta(days=7)
 _REMEDY = "Restate it: starmend rebuild"
-_WHOLE, _TEXTS = ("version", "rows", "restores", "digest_bytes"), ("table", "partition", "kind", "parent", "hold")
+_WHOLE, _TEXTS = (
+    ("version", "rows", "restores", "digest_bytes"),
+    ("table", "partition", "kind", "parent", "hold", "seal"),
+)
+_SEAL, _NO_SEAL = b'"seal":"', b"0" * 64  # no text within JSON has the first, for its quotes are escaped
+_TRAILER = 8  # bytes: the length of Parquet's own footer, and its magic word
 
 Kind = Literal["merge", "derive", "restate", "rollback", "release"]
 
@@ -64,9 +69,9 @@ class Footer:
     the marks of the last ``RECENT`` that are merged in, this commit's included, and those of large batches by their
     rows (``processing.partitions.batch.rows_mark``). ``inputs`` are a derived table's:
     partition to object key, empty where there was none. ``restores`` is the version that a rollback brought back.
-    ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is the reason
-    why the auditor must not heal this partition (empty: it may). ``layout`` is what the rows were written by; footers
-    of earlier releases do not say.
+    ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``seal`` is that of Parquet's
+    own footer, with zeros in the place of the seal. ``hold`` is the reason why the auditor must not heal this partition
+    (empty: it may). ``layout`` is what the rows were written by. Footers of earlier releases have neither of the two.
     """
 
     table: str
@@ -86,6 +91,7 @@ class Footer:
     layout: RowLayout | None = None
     digest: str = ""
     digest_bytes: int = 0
+    seal: str = ""
     format: int = FORMAT
 
     def descends_from(self, key: str) -> bool:
@@ -97,9 +103,9 @@ class Footer:
         marks = [source.mark(contract_hash) for source in sources]
         return bool(marks) and set(marks) <= set(self.recent)
 
-    def sealed(self, digest: str, digest_bytes: int) -> Footer:
-        """The footer with the digest of the rows' bytes."""
-        return replace(self, digest=digest, digest_bytes=digest_bytes)
+    def digested(self, digest: str, digest_bytes: int) -> Footer:
+        """The footer with the digest of the rows' bytes, and with a seal of zeros, for nobody knows it yet."""
+        return replace(self, digest=digest, digest_bytes=digest_bytes, seal=_NO_SEAL.decode())
 
     def to_json(self) -> bytes:
         """JSON without empty values, in the order of the fields."""
@@ -122,6 +128,7 @@ class Footer:
             "layout": self.layout.to_data() if self.layout else None,
             "digest": self.digest,
             "digest_bytes": self.digest_bytes,
+            "seal": self.seal,
         }
         return json.dumps({name: value for name, value in data.items() if value}, separators=(",", ":")).encode()
 
@@ -162,7 +169,34 @@ class Footer:
             layout=RowLayout.from_data(data["layout"]) if "layout" in data else None,
             digest=data.get("digest", ""),
             digest_bytes=data.get("digest_bytes", 0),
+            seal=data.get("seal", ""),
         )
+
+
+def seal(file: memoryview) -> None:
+    """Write the seal of a file that was just written into it.
+
+    It covers what Parquet says of the rows: where they lie, types, statistics. A reader that believes an altered one
+    skips rows, or ends: Arrow's metadata raise what no Python sees.
+    """
+    start = _ending(file)
+    place = start + bytes(file[start:]).rindex(_SEAL) + len(_SEAL)
+    file[place : place + len(_NO_SEAL)] = hashlib.sha256(file[start:]).hexdigest().encode()
+
+
+def is_intact(tail: bytes) -> bool:
+    """Whether Parquet's footer, which ends a file's last bytes, is as it was sealed; it is where it has no seal."""
+    ending = tail[_ending(tail) :]
+    place = ending.rfind(_SEAL) + len(_SEAL)
+    if place < len(_SEAL):
+        return True
+    sealed, after = ending[place : place + len(_NO_SEAL)], ending[place + len(_NO_SEAL) :]
+    return hashlib.sha256(ending[:place] + _NO_SEAL + after).hexdigest().encode() == sealed
+
+
+def _ending(file: bytes | memoryview) -> int:
+    """Where Parquet's footer begins."""
+    return max(len(file) - _TRAILER - int.from_bytes(file[-_TRAILER:-4], "little"), 0)
 
 
 def mark_of(text: str) -> str:

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from core.errors import PipelineBug
 from core.warehouse.arrow_types import stored_name
-from core.warehouse.footer import NAME, Footer
+from core.warehouse.footer import NAME, Footer, is_intact
 
 HASH_BESIDE = 400_000  # bytes; from here on a thread of its own hashes while Parquet is decoded
+_REMEDY = "Restate it: starmend rebuild"
 THREADS_FROM = 1_000_000  # bytes; below it one thread decodes sooner than several
 
 
@@ -75,9 +76,9 @@ class Opened:
 
     @property
     def dictionaries(self) -> list[str]:
-        """The columns that are stored with a dictionary."""
+        """The columns that are stored with a dictionary; none where nothing seals what Parquet says of them."""
         metadata = self._file.metadata
-        if not metadata.num_row_groups:
+        if not metadata.num_row_groups or not self.footer.seal:
             return []
         columns = (metadata.row_group(0).column(number) for number in range(metadata.num_columns))
         return [column.path_in_schema for column in columns if column.has_dictionary_page]
@@ -136,7 +137,7 @@ class Opened:
         return rows
 
     def _broken(self, problem: str) -> PipelineBug:
-        return PipelineBug("read object", self.key, problem, "Restate it: starmend rebuild")
+        return PipelineBug("read object", self.key, problem, _REMEDY)
 
 
 def widens(stored: pa.DataType, wanted: pa.DataType) -> bool:
@@ -151,12 +152,14 @@ def widens(stored: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def open_object(key: str, body: bytes) -> Opened:
-    """Read an object's footer; raises ``PipelineBug`` where there is none."""
+    """Read an object's footer; raises ``PipelineBug`` where there is none, and where it was altered."""
+    if not is_intact(body):
+        raise PipelineBug("read object", key, "was altered: its footer is not as it was sealed", _REMEDY)
     try:
         file = pq.ParquetFile(pa.BufferReader(body))
-    except (pa.ArrowException, OSError) as error:
-        raise PipelineBug("read object", key, f"is no Parquet: {error}", "Restate it: starmend rebuild") from error
-    text = (file.metadata.metadata or {}).get(NAME)
-    if text is None:
-        raise PipelineBug("read object", key, "has no footer of a commit", "Restate it: starmend rebuild")
-    return Opened(key, body, Footer.from_json(text, place=key), file)
+        text = (file.metadata.metadata or {}).get(NAME)
+        if text is None:
+            raise PipelineBug("read object", key, "has no footer of a commit", _REMEDY)
+        return Opened(key, body, Footer.from_json(text, place=key), file)
+    except (pa.ArrowException, OSError, ValueError) as error:  # names that are no UTF-8 as well
+        raise PipelineBug("read object", key, f"is no Parquet: {error}", _REMEDY) from error

@@ -19,9 +19,11 @@ from pyiceberg.types import DecimalType, DoubleType, IcebergType, StringType
 
 from core.errors import PipelineBug
 from core.ports import StoredObject, TailReader
+from core.warehouse.footer import is_intact
 
 USUAL_END = 65_536  # bytes that hold the footer of nearly every object
 _TRAILER = 8  # bytes: the footer's length, and Parquet's mark
+_REMEDY = "Restate it: starmend rebuild"
 _SURROGATES, _AFTER_SURROGATES = 0xD800, 0xE000  # code points that are no characters lie between
 _BOUND = 16  # characters of a text, Iceberg's own default
 
@@ -71,10 +73,12 @@ def read_footer(objects: TailReader, key: str) -> ObjectFooter | None:
 
 
 def _parsed(key: str, stored: StoredObject) -> ObjectFooter:
+    if not is_intact(stored.body):
+        raise PipelineBug("mirror object", key, "was altered: its footer is not as it was sealed", _REMEDY)
     try:
         return ObjectFooter(stored.stat.size, pq.read_metadata(pa.BufferReader(stored.body)))
-    except (pa.ArrowException, OSError) as error:
-        raise PipelineBug("mirror object", key, f"is no Parquet: {error}", "Restate it: starmend rebuild") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise PipelineBug("mirror object", key, f"is no Parquet: {error}", _REMEDY) from error
 
 
 def statistics_of(footer: ObjectFooter, schema: Schema) -> tuple[tuple[Any, ...], ...]:

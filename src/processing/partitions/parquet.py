@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.warehouse.footer import NAME, Footer
+from core.warehouse.footer import NAME, Footer, seal
 from core.warehouse.partition_objects import Opened
 
 ROW_GROUP = 131_072
@@ -70,7 +70,7 @@ def encode(
             del head
             for piece in pieces:
                 writer.write_table(piece, row_group_size=ROW_GROUP)
-            writer.add_key_value_metadata({NAME: footer.sealed(*sink.digest()).to_json()})
+            writer.add_key_value_metadata({NAME: footer.digested(*sink.digest()).to_json()})
         return sink.content()
 
 
@@ -79,7 +79,7 @@ def _is_text(field: pa.Field) -> bool:
 
 
 def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str]:
-    if parent is None or parent.footer.rows.bit_length() != count.bit_length():
+    if parent is None or not parent.footer.seal or parent.footer.rows.bit_length() != count.bit_length():
         return repeating(head.slice(0, ROW_GROUP))
     present = set(head.column_names)
     return [name for name in parent.dictionaries if name in present]
@@ -146,10 +146,12 @@ class _Sink:
         return self._hash.hexdigest(), self._size
 
     def content(self) -> bytes:
-        """All bytes; what came after the digest is not hashed."""
+        """All bytes of the whole file, sealed; what came after the digest is not hashed."""
         self.stream.flush()
         for part in self._handed_on():
             self._content.write(part)
+        with self._content.getbuffer() as file:
+            seal(file)
         return self._content.getvalue()
 
 

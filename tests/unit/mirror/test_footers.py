@@ -8,13 +8,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyiceberg.schema import Schema
 from pyiceberg.types import DoubleType, NestedField, StringType
 from tests.fakes.objects import MemoryObjects
 
+from core.errors import PipelineBug
+from core.warehouse.footer import Footer
 from mirror.iceberg.footers import read_footer, statistics_of
+from processing.partitions.parquet import encode
 
 LAST, BEFORE_SURROGATES = "\U0010ffff", "\ud7ff"  # the last character, and one after which there are none for a while
 CHARACTERS = st.sampled_from(["a", "z", "\uffff", LAST, BEFORE_SURROGATES])
@@ -27,6 +31,17 @@ def statistics(rows: pa.Table, *fields: NestedField) -> tuple[tuple[Any, ...], .
     footer = read_footer(objects, "object")
     assert footer is not None
     return statistics_of(footer, Schema(*fields))
+
+
+def test_an_altered_footer_is_refused_before_arrow_reads_it() -> None:
+    objects, rows = MemoryObjects(), pa.table({"value": [1.0, 2.0]})
+    body = bytearray(encode(rows, Footer("fact", "fact", 1, "merge", 2)))
+    objects.write("object", bytes(body))
+    assert read_footer(objects, "object") is not None
+    body[body.rindex(b"PAR1") - 12] ^= 1
+    objects.write("object", bytes(body))
+    with pytest.raises(PipelineBug, match="altered"):
+        read_footer(objects, "object")
 
 
 def test_no_bound_hides_what_is_greater_than_all_numbers() -> None:

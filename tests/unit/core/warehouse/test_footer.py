@@ -46,6 +46,7 @@ FULL = Footer(
     layout=RowLayout(("a", "b"), (("state", "draft", "sent"), ("changed",)), ("a",), ("is_latest",)),
     digest="d",
     digest_bytes=9,
+    seal="0",
 )
 
 
