@@ -312,13 +312,13 @@ class Judge:
         return {(entity, slot) for entity in entities for slot in slots if slot >= self.since.get(entity, 0)}
 
     def _named(self) -> dict[str, str]:
-        """The entities that an open cause names."""
+        """The entities that an open cause names, or that somebody was told of since it is open: both are no news."""
         named: dict[str, str] = {}
         for info in self.cloud.records.list(f"audit/causes/{FEED}/"):
             stored = self.cloud.records.read(info.key)
             memory = json.loads(stored.body) if stored else {}
             if memory.get("open"):
-                named |= dict.fromkeys(memory["cause"].get("places", {}), info.key)
+                named |= dict.fromkeys([*memory["cause"].get("places", {}), *memory.get("told", {})], info.key)
         return named
 
     # ------------------------------------------------------------ at the end of time

@@ -48,6 +48,7 @@ class Witness:
         self._events = 0
         self._told: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self._excused: dict[tuple[str, str], int] = {}
+        self._excuses = 0
         self.cloud.on_processed, self.cloud.on_pulled = self.processed, self.pulled
         self.cloud.on_extracted = self.passed
         self._durable: dict[str, datetime] = {}
@@ -195,6 +196,7 @@ class Witness:
         told = self.cloud.bus.details(ALARM)[self._events :]
         self._events += len(told)
         excuses = sum(self.cloud.weather.counts[name] for name in EXCUSES)
+        told_now: set[tuple[str, str]] = set()
         for event in told:
             cause = event["alarm"]["cause"]
             name = event["dataset"], event["kind"]
@@ -207,7 +209,10 @@ class Witness:
             if event["state"] == "open":
                 self.judge.counts["mails"] += 1
                 self._told[name] = self._told.get(name, set()) | days
-                self._excused[name] = excuses
+                self._excused[name] = self._excuses  # nobody knows what went wrong between two mails of an audit
+                told_now.add(name)
+        self._excused |= dict.fromkeys(told_now, excuses)
+        self._excuses = excuses
 
     # ------------------------------------------------------------ the end
 
