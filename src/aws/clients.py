@@ -51,9 +51,10 @@ class Clients:
                 config = self._config.merge(_PATIENT) if service == "lambda" else self._config
                 if service == "s3" and self._endpoint:
                     config = self._config.merge(_PATH_STYLE)  # an emulator has no bucket host names
-                own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._endpoint
-                client = self._session.create_client(service, config=config, endpoint_url=own)
-                self._clients[service] = client
+                # The SDK finds it in the environment, a service's own too, unless that was pointed elsewhere meanwhile.
+                moved = os.environ.get(_ENDPOINT) != self._endpoint
+                own = self._endpoint if moved else None
+                client = self._clients[service] = self._session.create_client(service, config=config, endpoint_url=own)
                 if service == "s3":
                     read_listings_fast(client)
             return self._clients[service]

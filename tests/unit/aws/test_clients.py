@@ -27,6 +27,6 @@ def test_each_client_asks_the_deployment_of_all_of_them_whenever_it_is_first_use
 def test_a_service_may_have_an_endpoint_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", HERE)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", ELSEWHERE)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", ELSEWHERE)
     clients = Clients()
-    assert (clients("ssm").meta.endpoint_url, clients("sqs").meta.endpoint_url) == (ELSEWHERE, HERE)
+    assert (clients("stepfunctions").meta.endpoint_url, clients("sqs").meta.endpoint_url) == (ELSEWHERE, HERE)
