@@ -209,8 +209,8 @@ def read_footer(data: bytes) -> None:
 def read_parquet(data: bytes) -> None:
     """All that a commit on top and an audit ask of it."""
     opened = open_object("fuzzed", data)
-    assert opened.dictionaries == [] or opened.footer.seal
-    assert len(opened.group_rows) >= 0
+    list(opened.dictionaries)
+    list(opened.group_rows)
     opened.read(opened.schema, proven=False)
 
 
