@@ -25,10 +25,8 @@ RECENT = 256  # marks of sources and batches whose replay is recognised at once
 ANCESTORS = 32  # commits that may pass before a writer with a lost answer no longer finds itself in the history
 DAILY = timedelta(days=7)
 _REMEDY = "Restate it: starmend rebuild"
-_WHOLE, _TEXTS = (
-    ("version", "rows", "restores", "digest_bytes"),
-    ("table", "partition", "kind", "parent", "hold", "seal"),
-)
+_WHOLE = ("version", "rows", "restores", "digest_bytes")
+_TEXTS = ("table", "partition", "kind", "parent", "hold", "seal")
 _SEAL, _NO_SEAL = b'"seal":"', b"0" * 64  # no text within JSON has the first, for its quotes are escaped
 _TRAILER = 8  # bytes: the length of Parquet's own footer, and its magic word
 
@@ -179,14 +177,14 @@ def seal(file: memoryview) -> None:
     It covers what Parquet says of the rows: where they lie, types, statistics. A reader that believes an altered one
     skips rows, or ends: Arrow's metadata raise what no Python sees.
     """
-    start = _ending(file)
+    start = len(file) - ending_size(file)
     place = start + bytes(file[start:]).rindex(_SEAL) + len(_SEAL)
     file[place : place + len(_NO_SEAL)] = hashlib.sha256(file[start:]).hexdigest().encode()
 
 
 def is_intact(tail: bytes) -> bool:
     """Whether Parquet's footer, which ends a file's last bytes, is as it was sealed; it is where it has no seal."""
-    ending = tail[_ending(tail) :]
+    ending = tail[max(len(tail) - ending_size(tail), 0) :]
     place = ending.rfind(_SEAL) + len(_SEAL)
     if place < len(_SEAL):
         return True
@@ -194,9 +192,9 @@ def is_intact(tail: bytes) -> bool:
     return hashlib.sha256(ending[:place] + _NO_SEAL + after).hexdigest().encode() == sealed
 
 
-def _ending(file: bytes | memoryview) -> int:
-    """Where Parquet's footer begins."""
-    return max(len(file) - _TRAILER - int.from_bytes(file[-_TRAILER:-4], "little"), 0)
+def ending_size(tail: bytes | memoryview) -> int:
+    """The bytes of Parquet's footer, by a file's last bytes: as it says itself."""
+    return int.from_bytes(tail[-_TRAILER:-4], "little") + _TRAILER
 
 
 def mark_of(text: str) -> str:

@@ -18,8 +18,8 @@ from core.warehouse.arrow_types import stored_name
 from core.warehouse.footer import NAME, Footer, is_intact
 
 HASH_BESIDE = 400_000  # bytes; from here on a thread of its own hashes while Parquet is decoded
-_REMEDY = "Restate it: starmend rebuild"
 THREADS_FROM = 1_000_000  # bytes; below it one thread decodes sooner than several
+_REMEDY = "Restate it: starmend rebuild"
 
 
 class Opened:

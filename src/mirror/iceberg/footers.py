@@ -19,10 +19,9 @@ from pyiceberg.types import DecimalType, DoubleType, IcebergType, StringType
 
 from core.errors import PipelineBug
 from core.ports import StoredObject, TailReader
-from core.warehouse.footer import is_intact
+from core.warehouse.footer import ending_size, is_intact
 
 USUAL_END = 65_536  # bytes that hold the footer of nearly every object
-_TRAILER = 8  # bytes: the footer's length, and Parquet's mark
 _REMEDY = "Restate it: starmend rebuild"
 _SURROGATES, _AFTER_SURROGATES = 0xD800, 0xE000  # code points that are no characters lie between
 _BOUND = 16  # characters of a text, Iceberg's own default
@@ -64,7 +63,7 @@ def read_footer(objects: TailReader, key: str) -> ObjectFooter | None:
     stored = objects.read_end(key, USUAL_END)
     if stored is None:
         return None
-    wanted = int.from_bytes(stored.body[-_TRAILER:-4], "little") + _TRAILER
+    wanted = ending_size(stored.body)
     if len(stored.body) < wanted <= stored.stat.size:
         stored = objects.read_end(key, wanted)
         if stored is None:
