@@ -12,9 +12,7 @@ from typing import Any, Literal, Union
 
 from core.audit.history import Ranges
 from core.contract.codec import from_data, to_data
-from core.landing.ingest_objects import KeyValue
-
-Keys = tuple[tuple[KeyValue, ...], ...]
+from core.landing.ingest_objects import Keys
 
 # ---------------------------------------------------------------- findings
 

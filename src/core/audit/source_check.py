@@ -16,11 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.audit.findings import Keys
 from core.audit.fingerprint import Fingerprint
 from core.contract.codec import from_data, to_data
 from core.contract.model import RESERVED, SourceTable
-from core.landing.ingest_objects import KeyValue
+from core.landing.ingest_objects import Keys, KeyValue
 from core.sources.catalog import CatalogColumn
 from core.warehouse.arrow_types import arrow_type
 

@@ -26,6 +26,7 @@ from core.json import UNREADABLE
 from core.time import format_instant, parse_instant
 
 KeyValue = str | int | bool
+Keys = tuple[tuple[KeyValue, ...], ...]  # of rows
 METADATA_LIMIT = 2048  # bytes of names and values; S3, "User-defined object metadata"
 ID_DIGITS = 12
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,7 +22,7 @@ from typing import Any
 from core.audit.key_values import Key, canonical_keys
 from core.errors import InvalidData
 from core.json import UNREADABLE
-from core.landing.ingest_objects import KeyValue, Position, RepairObject
+from core.landing.ingest_objects import Keys, KeyValue, Position, RepairObject
 from core.landing.source_lines import parse_line
 from core.time import format_instant, parse_instant
 from ingestion.engines.port import RowReader
@@ -39,7 +39,7 @@ class Repaired:
 
     objects: tuple[str, ...]
     rows: int
-    absent: tuple[tuple[KeyValue, ...], ...] = ()
+    absent: Keys = ()
 
     def summary(self) -> dict[str, Any]:
         """JSON-ready."""
