@@ -100,9 +100,10 @@ class Verdict:
             step=self._step,
             published=self._published(clock, end),
         )
-        if fitted.shifted and not pages.is_full and not pages.partial:
+        is_part = pages.is_full or bool(pages.partial)  # the rest may be of what was asked for
+        if fitted.shifted and not is_part:
             return Broken(f"{fitted.shifted}: records of another time than asked for", evidence)
-        if fitted.elsewhere or (not pages.is_full and _is_elsewhere(ask, pages.records, start, end)):
+        if fitted.elsewhere or (not is_part and _is_elsewhere(ask, pages.records, start, end)):
             return Broken("records of another interval than asked for", evidence)
         if fitted.is_nonsense:
             return Broken(fitted.bad[0].reason, evidence)

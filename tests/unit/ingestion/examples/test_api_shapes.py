@@ -12,6 +12,7 @@ from tests.support.api_shapes import Shape, spelt
 from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
 
 CASES = 100  # more are a part of the long runs
+FOUND = (20261496,)  # by the long runs: the first hundred pages, of one record each, end before what is asked for
 LOCAL = "%Y-%m-%d %H:%M:%S"
 
 
@@ -21,7 +22,7 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.mark.parametrize("seed", range(CASES))
+@pytest.mark.parametrize("seed", [*range(CASES), *FOUND])
 def test_an_api_of_any_shape_is_read_exactly(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
