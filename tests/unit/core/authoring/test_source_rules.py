@@ -132,6 +132,10 @@ def test_a_fact_that_cannot_tell_what_was_fetched_again_is_refused() -> None:
         (lambda c: columns(c).update(station={"type": "string", "check": "> F"}), "'EGCC', which lines have, breaks"),
         (lambda c: columns(c)["provenance"].update(one_of=["late"], rank=["late"]), "'observed', which lines have"),
         (
+            lambda c: columns(c).update(provenance={"type": "decimal(5,1)", "from": "temperature"}),
+            "fact_weather.columns.provenance: is not what lines say of their points' origin",
+        ),
+        (
             lambda c: c["source"].update(entities={"A": {"valid_from": "2026-02-01", "valid_until": "2026-01-01"}}),
             "is not after valid_from",
         ),
