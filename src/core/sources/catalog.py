@@ -13,6 +13,7 @@ ValueKind = Literal[
     "integer", "decimal", "float", "boolean", "text", "date", "wall", "instant", "time", "json", "nested"
 ]
 TableKind = Literal["table", "partitioned", "view", "materialized view", "foreign table"]
+SESSION = "session"  # in the place of a zone: that of the session which writes, the server's where it sets none
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class CatalogColumn:
 
     ``number`` stays the same when the column is renamed; 0 where the engine has nothing of that kind. ``stated`` is the
     type in the server's words. ``readable``: our role may select it. ``kept``: a trigger or the server itself seems to
-    set it whenever a row is updated.
+    set it whenever a row is updated. ``zones`` are those whose wall clock the server writes into it, by its default
+    and by triggers: IANA names and ``SESSION``; empty where it writes none, or nobody can tell.
     """
 
     name: str
@@ -46,6 +48,7 @@ class CatalogColumn:
     readable: bool = True
     kept: bool = False
     comment: str = ""
+    zones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

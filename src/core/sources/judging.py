@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from core.contract.model import Database, Field, SourceTable
-from core.sources.catalog import CatalogColumn, CatalogTable, ServerFacts
+from core.sources.catalog import SESSION, CatalogColumn, CatalogTable, ServerFacts
 from core.sources.fitting import fit, proposed
+from core.sources.identifiers import sql_name
 
 Gravity = Literal["broken", "weak", "note"]
 MANY_ROWS = 100_000  # from which a scan of the whole table at each extraction is felt
@@ -78,24 +79,27 @@ def table_problems(
     if catalog is None:
         problem = f"there is no table {table.relation or table.name} where the role {server.role} looks for it"
         choices = " or ".join(f"`relation: {other}`" for other in others)
-        grant = f"GRANT USAGE ON its schema to {server.role}, or name it"
+        grant = f"GRANT USAGE ON its schema to {sql_name(server.role)}, or name it"
         yield SourceProblem(table.name, "broken", problem, f"Write {choices}" if choices else f"{grant} in `relation`")
         return
     if not catalog.readable:
-        remedy = f"GRANT SELECT ON {catalog.relation} TO {server.role}"
+        remedy = f"GRANT SELECT ON {catalog.relation} TO {sql_name(server.role)}"
         yield SourceProblem(table.name, "broken", f"role {server.role} may not read it", remedy)
     if catalog.filtered:
         problem = f"a policy of row security hides rows from {server.role}"
-        yield SourceProblem(table.name, "broken", problem, f"ALTER ROLE {server.role} BYPASSRLS, or read a view of it")
-    yield from _column_problems(table, catalog, server)
+        remedy = f"ALTER ROLE {sql_name(server.role)} BYPASSRLS; or read a view of it"
+        yield SourceProblem(table.name, "broken", problem, remedy)
+    yield from _column_problems(source, table, catalog, server)
     yield from _key_problems(table, catalog)
-    yield from _cursor_problems(source, table, catalog, server)
+    yield from _cursor_problems(table, catalog)
 
 
 # ---------------------------------------------------------------- columns
 
 
-def _column_problems(table: SourceTable, catalog: CatalogTable, server: ServerFacts) -> Iterator[SourceProblem]:
+def _column_problems(
+    source: Database, table: SourceTable, catalog: CatalogTable, server: ServerFacts
+) -> Iterator[SourceProblem]:
     promised = [field for field in table.fields if not field.added]
     names = {field.name for field in promised}
     spare = [column.name for column in catalog.columns if column.name not in names]
@@ -108,9 +112,10 @@ def _column_problems(table: SourceTable, catalog: CatalogTable, server: ServerFa
             yield SourceProblem(place, "broken", f"there is no such column{known}", remedy)
             continue
         if catalog.readable and not column.readable:
-            remedy = f"GRANT SELECT ({column.name}) ON {catalog.relation} TO {server.role}"
+            remedy = f"GRANT SELECT ({sql_name(column.name)}) ON {catalog.relation} TO {sql_name(server.role)}"
             yield SourceProblem(place, "broken", f"role {server.role} may not read it", remedy)
         yield from _type_problems(place, field, column)
+        yield from _zone_problems(place, source, column, server)
     if spare:
         problem = f"the contract does not promise {', '.join(spare)}"
         yield SourceProblem(table.name, "note", problem, "starmend contract suggest writes the lines that would")
@@ -154,9 +159,7 @@ def _key_problems(table: SourceTable, catalog: CatalogTable) -> Iterator[SourceP
             yield SourceProblem(f"{table.name}.{name}", "weak", problem, "Have it declared NOT NULL")
 
 
-def _cursor_problems(
-    source: Database, table: SourceTable, catalog: CatalogTable, server: ServerFacts
-) -> Iterator[SourceProblem]:
+def _cursor_problems(table: SourceTable, catalog: CatalogTable) -> Iterator[SourceProblem]:
     if table.by_keys:
         return
     names = [name for name in (table.changed_at, table.created_at) if name and catalog.column(name)]
@@ -168,12 +171,6 @@ def _cursor_problems(
         problem = f"rows are read in the order of their times, and it is {cursor.stated}"
         yield SourceProblem(place, "broken", problem, "Name a column of timestamps in changed_at")
         return
-    if cursor.type.kind == "wall" and server.timezone.upper() not in (source.timezone.upper(), *_utc_of(source)):
-        problem = (
-            f"its times have no zone: now() fills it with {server.timezone}'s, the contract reads {source.timezone}"
-        )
-        remedy = f"Write timezone: {server.timezone} if the application does so, or have a timestamptz made of it"
-        yield SourceProblem(place, "weak", problem, remedy)
     other = catalog.column(names[1]) if len(names) > 1 else None
     if cursor.nullable and other is not None and other.type.kind != cursor.type.kind:
         problem = (
@@ -188,14 +185,37 @@ def _cursor_problems(
     wanted = names if cursor.nullable else names[:1]
     slow = [name for name in wanted if not any(columns[:1] == (name,) for columns in catalog.indexes)]
     if slow:
-        columns = ", ".join(dict.fromkeys([slow[0], *table.key]))
         problem = f"no index begins with {' or '.join(slow)}: each extraction reads the whole table"
         gravity: Gravity = "weak" if catalog.rows < 0 or catalog.rows >= MANY_ROWS else "note"
-        yield SourceProblem(place, gravity, problem, f"CREATE INDEX CONCURRENTLY ON {catalog.relation} ({columns})")
+        yield SourceProblem(place, gravity, problem, _index(slow[0], table, catalog))
     if table.changed_at in names and not cursor.kept and catalog.kind in ("table", "partitioned"):
         problem = "no trigger was seen that sets it when a row is updated"
         remedy = "Where an application forgets it, only the audit finds the change, by the row's content"
         yield SourceProblem(place, "note", problem, remedy)
+
+
+def _index(first: str, table: SourceTable, catalog: CatalogTable) -> str:
+    """The statement that makes an index beginning with a column; the key behind it lets rows come in their order.
+
+    PostgreSQL makes none of a partitioned table concurrently. It takes those that the partitions have already.
+    """
+    names = dict.fromkeys([first, *(name for name in table.key if catalog.column(name))])
+    on = f"ON {catalog.relation} ({', '.join(map(sql_name, names))})"
+    if catalog.kind != "partitioned":
+        return f"CREATE INDEX CONCURRENTLY {on}"
+    locks = "it locks writes while it is built; make it CONCURRENTLY on each partition before, and it takes those"
+    return f"CREATE INDEX {on}; -- {locks}"
+
+
+def _zone_problems(place: str, source: Database, column: CatalogColumn, server: ServerFacts) -> Iterator[SourceProblem]:
+    """Times without zone that the server itself writes by another clock than the contract reads them by."""
+    for zone in column.zones if column.type.kind == "wall" else ():
+        written = server.timezone if zone == SESSION else zone
+        if written.upper() not in (source.timezone.upper(), *_utc_of(source)):
+            clock = f"now() fills it with {written}'s" if zone == SESSION else f"the server fills it with {written}'s"
+            problem = f"its times have no zone: {clock}, the contract reads {source.timezone}"
+            remedy = f"Write timezone: {written} if the application does so, or have a timestamptz made of it"
+            yield SourceProblem(place, "weak", problem, remedy)
 
 
 def _utc_of(source: Database) -> tuple[str, ...]:

@@ -129,13 +129,20 @@ def test_each_sabotage_is_named_at_its_place_and_no_neighbour_is_blamed(seed: in
         assert not inspection.fine
 
 
-def test_a_clock_without_zone_is_held_against_the_servers_zone_and_the_contracts() -> None:
-    with scratch_database(TOUCH, *made("t")) as database:
+def test_a_clock_that_the_server_fills_is_held_against_the_zone_of_the_contract() -> None:
+    with scratch_database(TOUCH, *made("t")) as database:  # whose trigger writes UTC's, whatever the server's zone is
         database.run(f"ALTER DATABASE {database.dbname} SET TimeZone = 'Europe/Paris'")
-        (problem,) = inspected(database, promised("t")).tables[0].problems
+        assert problems(inspected(database, promised("t"))) == set()
+        (problem,) = inspected(database, promised("t"), timezone="Europe/Paris").tables[0].problems
         assert (problem.place, problem.gravity) == ("t.last_updated", "weak")
-        assert "Write timezone: Europe/Paris" in problem.remedy
-        assert problems(inspected(database, promised("t"), timezone="Europe/Paris")) == set()
+        assert "the server fills it with UTC's, the contract reads Europe/Paris" in problem.problem
+        database.run("DROP TRIGGER touched ON t")
+        places = {place for place, _ in problems(inspected(database, promised("t"), timezone="Asia/Tokyo"))}
+        assert places == {"t.last_updated"}  # for it has no trigger now
+        database.run("ALTER TABLE t ALTER last_updated SET DEFAULT now()")
+        zoned = inspected(database, promised("t")).tables[0].problems[0]
+        assert "now() fills it with Europe/Paris's, the contract reads UTC" in zoned.problem
+        assert "Write timezone: Europe/Paris" in zoned.remedy
 
 
 def test_a_table_that_was_never_analysed_is_counted_and_a_view_says_nothing_of_its_key() -> None:

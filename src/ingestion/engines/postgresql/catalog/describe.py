@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from core.contract.model import SourceTable
 from core.sources.catalog import (
+    SESSION,
     CatalogColumn,
     CatalogTable,
     Reference,
@@ -22,10 +23,12 @@ from core.sources.catalog import (
     TableKind,
     ValueKind,
 )
+from core.sources.identifiers import sql_name
 from ingestion.engines.port import Session
 from ingestion.engines.postgresql.catalog.statements import ALL, SERVER, STATEMENT, WANTED
-from ingestion.engines.postgresql.horizon.bound import GRANT
-from ingestion.engines.postgresql.quoting import NAME_BYTES, literal
+from ingestion.engines.postgresql.catalog.zones import zone_written
+from ingestion.engines.postgresql.horizon.bound import grant_to
+from ingestion.engines.postgresql.quoting import literal
 from ingestion.engines.postgresql.relation import SourceColumn, parse_relation
 
 # In pg_class.relkind's letters.
@@ -45,7 +48,6 @@ _VALUES: Mapping[str, ValueKind] = {
     "jsonb": "json",
 }
 _MONEY = SourceType("decimal", 19, 2)
-_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
 def source_type(column: SourceColumn) -> SourceType:
@@ -83,7 +85,7 @@ def server_facts(session: Session) -> ServerFacts:
     """The server and our role."""
     row = session.query(SERVER)[0]
     version, database, role, encoding, timezone, replica, sees, writes = row
-    grant = "" if sees else GRANT.format(role=role)
+    grant = "" if sees else grant_to(role)
     primary = session.primary() if replica else None
     place = primary.place if primary else ""
     return ServerFacts(f"PostgreSQL {version}", database, role, encoding, timezone, replica, sees, grant, writes, place)
@@ -139,6 +141,7 @@ def _column(column: Mapping[str, Any], triggers: Sequence[Mapping[str, str]]) ->
         number=column["number"],
         readable=column["readable"],
         kept=any(_sets(trigger, name) for trigger in triggers),
+        zones=_zones(column, triggers),
         comment=column["comment"] or "",
     )
 
@@ -148,21 +151,37 @@ def catalog_column(column: SourceColumn) -> CatalogColumn:
     return CatalogColumn(column.name, source_type(column), column.stated, not column.not_null, column.number)
 
 
+def _zones(column: Mapping[str, Any], triggers: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """The zones whose wall clock the column's default and its triggers write, as far as their texts tell."""
+    if column["base"] != "timestamp without time zone":
+        return ()
+    name = column["name"]
+    zones = [zone_written(column["default"] or "")]
+    for trigger in triggers:
+        if name in _arguments(trigger):
+            zones.append(SESSION)  # moddatetime writes now()
+        for assigned in re.finditer(rf"{_assigned(name)}(?=([^;]*);)", trigger["body"], re.IGNORECASE):
+            zones.append(zone_written(assigned[assigned.lastindex or 0]))
+    return tuple(dict.fromkeys(zone for zone in zones if zone))
+
+
+def _arguments(trigger: Mapping[str, str]) -> list[str]:
+    return trigger["arguments"].split("\\000")
+
+
+def _assigned(column: str) -> str:
+    return rf'\bnew\s*\.\s*("{re.escape(column)}"|{re.escape(column)}\b)\s*:?='
+
+
 def _sets(trigger: Mapping[str, str], column: str) -> bool:
-    if column in trigger["arguments"].split("\\000"):
+    if column in _arguments(trigger):
         return True
-    assigned = rf'\bnew\s*\.\s*("{re.escape(column)}"|{re.escape(column)}\b)\s*:?='
+    assigned = _assigned(column)
     into = rf'\bnew\s*\.\s*"?{re.escape(column)}\b'
     body = trigger["body"]
     return bool(re.search(assigned, body, re.IGNORECASE) or re.search(rf"\binto\s+{into}", body, re.IGNORECASE))
 
 
 def relation_text(schema: str, name: str) -> str:
-    """The relation as a contract writes it: quoted where SQL would fold or cut the name."""
-    return f"{_quoted(schema)}.{_quoted(name)}"
-
-
-def _quoted(name: str) -> str:
-    if _PLAIN_NAME.fullmatch(name) and len(name) <= NAME_BYTES:
-        return name
-    return '"' + name.replace('"', '""') + '"'
+    """The relation as a contract writes it, which is as SQL does."""
+    return f"{sql_name(schema)}.{sql_name(name)}"

@@ -74,7 +74,10 @@ SELECT wanted.known, jsonb_build_object(
     SELECT jsonb_agg(jsonb_build_object(
       'name', a.attname, 'number', a.attnum, 'nullable', NOT a.attnotnull, 'category', ty.typcategory,
       'stated', format_type(a.atttypid, a.atttypmod), 'base', format_type(base.oid, -1), 'modifier', base.modifier,
-      'readable', has_column_privilege(c.oid, a.attnum, 'SELECT'), 'comment', col_description(c.oid, a.attnum)
+      'readable', has_column_privilege(c.oid, a.attnum, 'SELECT'), 'comment', col_description(c.oid, a.attnum),
+      'default', coalesce((
+        SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+        WHERE d.adrelid = c.oid AND d.adnum = a.attnum AND a.attgenerated = ''), ty.typdefault)
     ) ORDER BY a.attnum)
     FROM pg_attribute a JOIN pg_type ty ON ty.oid = a.atttypid
     @base_type

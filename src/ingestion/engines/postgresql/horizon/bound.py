@@ -33,12 +33,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.errors import PipelineBug
+from core.sources.identifiers import sql_name
 from ingestion.engines.port import Bound, Holder, Session
 from ingestion.engines.postgresql.horizon.replica import end_of_log, is_the_primary, promoted, wait_for
 from ingestion.engines.postgresql.quoting import literal
 
 HIDDEN = "session that hides its transactions"
-GRANT = "GRANT pg_read_all_stats TO {role}; or choose a `lookback` in the contract"
+
+
+def grant_to(role: str) -> str:
+    """What lets a role see when other roles' transactions began, and what to do without."""
+    return f"GRANT pg_read_all_stats TO {sql_name(role)}; or choose a `lookback` in the contract"
 
 
 def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
@@ -61,7 +66,7 @@ def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0)
         raise PipelineBug("take horizon", session.place, problem, remedy)
     if not may_see:
         problem = f"role {role} does not see other sessions' transactions"
-        raise PipelineBug("take horizon", session.place, problem, GRANT.format(role=role))
+        raise PipelineBug("take horizon", session.place, problem, grant_to(role))
     return _bound(now, _holder(*row[5:11]), *row[11:])
 
 
