@@ -291,8 +291,8 @@ class SourceTable:
         return self._mark(CHECKED)
 
     def _mark(self, name: str) -> str:
-        """Another name than usual where the source has a column of that name itself (soft deletes)."""
-        is_own = any(field.name == name and not field.added for field in self.fields)
+        """Another name than usual where the source has a column of that name itself (soft deletes), in any capitals."""
+        is_own = any(field.name.casefold() == name and not field.added for field in self.fields)
         return f"{RESERVED}{name}" if is_own else name
 
     def field(self, name: str) -> Field:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from core.proposing.unread import nameless
 from core.sources.catalog import CatalogColumn, CatalogTable
 from core.sources.samples import TableSample
 
@@ -46,6 +47,7 @@ class Clocks:
 def find_clocks(table: CatalogTable, sample: TableSample) -> Clocks:
     """The clocks of a table, as far as it has any."""
     times = [column for column in table.columns if column.type.kind in TIMES and column.readable]
+    times = [column for column in times if not nameless(column.name)]
     changed, why_changed = _changed(times, sample)
     created, why_created = _created([column for column in times if column.name != changed], sample, table)
     if changed and created:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from core.contract.model import RESERVED
+from core.contract.model import CHECKED, DELETED, RESERVED
 from core.contract.types import ColumnType
 from core.proposing.clocks import holds_days
-from core.proposing.naming import plain_name, unused
+from core.proposing.naming import LONGEST, plain_name, unused
 from core.proposing.roles import Understood
+from core.proposing.unread import unread
 from core.proposing.writing import Value, one_line
 from core.sources.catalog import CatalogColumn
 from core.sources.fitting import UNBOUNDED, proposed
 
-_SECRET = re.compile(
-    r"(^|_)(password|passwd|pwd|secret|token|api_?key|private_?key|salt|iban|ssn|cvv|pin|"
-    r"(card|account|acc|ac)_(number|no|nr))(_|$)"
-)
-_UNREAD = {"bytea": "binary", "tsvector": "an index of words", "tsquery": "an index of words", "xml": "XML"}
 LONGEST_COMMENT = 160  # of the 255 that the catalog keeps, with unit and reference behind it
-_MARKS = ("deleted_at", "checked_at")
+OWN = "source_"  # before a name that the pipeline keeps for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +40,30 @@ class StarColumns:
 
     written: list[tuple[str, Value, str]] = field(default_factory=list)
     _used: set[str] = field(default_factory=set)
+    _kept: set[str] = field(default_factory=set)
+    _named: dict[str, str] = field(default_factory=dict)
 
     def reserve(self, *names: str) -> None:
-        """Names that something else has: levels of partitions, what the pipeline adds."""
+        """Names that the pipeline keeps for itself: levels of partitions, marks of rows, what it adds."""
         self._used |= set(names)
+        self._kept |= set(names)
+
+    def name(self, *fields: str) -> list[str]:
+        """Give fields their names before anything else gets one, first to those that are a contract's already."""
+        for each in sorted(fields, key=lambda field: field != plain_name(field)):
+            self._named.setdefault(each, self._free(each))
+        return [self._named[each] for each in fields]
+
+    def mark(self, name: str, comment: str) -> str:
+        """A mark that the pipeline sets, by the very name that is kept for it."""
+        self.written.append((name, {"type": "timestamp", "comment": comment}, ""))
+        return name
 
     def add(self, name: str, settings: Mapping[str, Value], remark: str = "", *, taken: str = "") -> str:
         """A column; ``taken`` is the field it takes, where its name may be another. The name that it got."""
-        plain = unused(plain_name(name), self._used)
+        plain = self._named.get(taken) or self._free(name)
+        if taken and plain.startswith(OWN) and plain_name(taken) in self._kept:
+            remark = "; ".join(filter(None, [remark, f"the source's own: {plain_name(taken)} is the pipeline's"]))
         given: dict[str, Value] = {"type": settings["type"]}
         if taken and taken != plain:
             given["from"] = taken
@@ -60,36 +71,28 @@ class StarColumns:
         self.written.append((plain, given["type"] if len(given) == 1 else given, remark))
         return plain
 
+    def _free(self, name: str) -> str:
+        plain = plain_name(name)
+        is_kept = plain in self._kept or plain.startswith(RESERVED)
+        return unused(f"{OWN}{plain}"[:LONGEST] if is_kept else plain, self._used)
+
 
 def read_columns(known: Understood) -> list[Read]:
     """The columns of a table, those that are left where they are too."""
-    return [_read(column, known) for column in known.table.columns]
+    why_not = unread(known.table, (*known.table.key, known.clocks.created_at, known.clocks.changed_at))
+    return [_read(column, known, why_not.get(column.name, "")) for column in known.table.columns]
 
 
-def _read(column: CatalogColumn, known: Understood) -> Read:
+def _read(column: CatalogColumn, known: Understood, why_not: str) -> Read:
     kind = proposed(column.type)
     if column.name in (known.clocks.created_at, known.clocks.changed_at):
         return Read(column, ColumnType("timestamp"))
-    why_not = "" if column.name in known.table.key else _why_not(column)
     remark = ""
     if kind == UNBOUNDED:
         remark = f"the source has {column.stated}, without a bound: rows with more digits are refused"
     elif column.type.kind == "text" and holds_days(column, known.sample):
         remark = "texts, but every one that was looked at is a day"
     return Read(column, kind, why_not, remark)
-
-
-def _why_not(column: CatalogColumn) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name).lower()
-    if not column.readable:
-        return "this role may not read it"
-    if column.stated in _UNREAD:
-        return f"{_UNREAD[column.stated]}: nothing to ask in SQL"
-    if column.name.startswith(RESERVED):
-        return "names that begin so are the pipeline's"
-    if _SECRET.search(words):
-        return "looks like a secret: it stays where it is unless somebody asks for it"
-    return ""
 
 
 def star_settings(read: Read, known: Understood, references: Mapping[str, str]) -> dict[str, Value]:
@@ -106,6 +109,10 @@ def star_settings(read: Read, known: Understood, references: Mapping[str, str]) 
 
 
 def marks(columns: Sequence[Read]) -> tuple[str, str]:
-    """What the pipeline calls its marks of deleted and of checked rows, beside columns of the source of that name."""
-    own = {read.column.name for read in columns if not read.why_not}
-    return tuple(f"{RESERVED}{name}" if name in own else name for name in _MARKS)  # type: ignore[return-value]
+    """What the pipeline calls its marks of deleted and of checked rows: as ``SourceTable`` does.
+
+    A column of the source that only becomes such a name, as ``deletedAt`` does, leaves it to the pipeline.
+    """
+    own = {read.column.name.casefold() for read in columns if not read.why_not}
+    deleted, checked = (f"{RESERVED}{name}" if name in own else name for name in (DELETED, CHECKED))
+    return deleted, checked

@@ -6,14 +6,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from core.errors import InvalidData
-from core.proposing.columns import read_columns
+from core.proposing.columns import StarColumns, read_columns
 from core.proposing.naming import plain_name, unused
 from core.proposing.roles import Understood, understand
 from core.proposing.star import Names, StarTable, dimension, fact
+from core.proposing.timezones import timezone_of
 from core.proposing.writing import Page, Value
 from core.sources.catalog import CatalogTable, ServerFacts
 from core.sources.samples import TableSample
-from core.time import zone_names
 
 _FAR = 10  # years from now that the calendar reaches
 _OLDEST_YEAR = 1900
@@ -41,7 +41,7 @@ def propose(
         raise InvalidData("propose a contract", server.database, f"no table can be promised: {reasons}"[:2000])
     names = _names(kept)
     page = Page()
-    _write_head(page, dataset, engine, server, len(kept))
+    _write_head(page, dataset, engine, server, kept)
     for known in kept:
         _write_source_table(page, known, names)
     if left_out:
@@ -65,11 +65,11 @@ def _names(kept: Sequence[Understood]) -> Names:
         name = plain_name(known.table.name)
         name = name if name not in used else plain_name(f"{known.table.schema}_{known.table.name}")
         sources[known.relation] = unused(name[:50], used)
-    keys = {known.relation: plain_name(known.table.key[0]) for known in kept}
+    keys = {known.relation: StarColumns().name(*known.table.key)[0] for known in kept}
     return Names(sources, keys, {known.relation: known for known in kept})
 
 
-def _write_head(page: Page, dataset: str, engine: str, server: ServerFacts, number: int) -> None:
+def _write_head(page: Page, dataset: str, engine: str, server: ServerFacts, kept: Sequence[Understood]) -> None:
     page.remark(
         0, f"Proposed for the database {server.database} ({server.version}), from its catalog and some of its rows."
     )
@@ -84,20 +84,14 @@ def _write_head(page: Page, dataset: str, engine: str, server: ServerFacts, numb
     page.put(1, "kind", "database")
     page.put(1, "engine", engine)
     page.put(1, "secret", f"{dataset.replace('_', '-')}-db", "a Secrets Manager name, never a value")
-    zone, why = _timezone(server)
+    zone, why = timezone_of(kept, server)
     page.put(1, "timezone", zone, why)
     page.put(1, "every", "5 minutes")
     page.put(1, "complete_within", "30 minutes", "from commit in the source to queryable")
     if not server.sees_transactions:
         why = f"role {server.role} does not see when transactions began; without the lookback: {server.grant}"
         page.put(1, "lookback", "15 minutes", why)
-    page.put(1, "tables", remark=f"{number} of them")
-
-
-def _timezone(server: ServerFacts) -> tuple[str, str]:
-    if server.timezone in zone_names():
-        return server.timezone, "of times without zone: the server's own, which nothing says the applications use"
-    return "UTC", f"of times without zone: a guess, for the server's own ({server.timezone}) is no IANA name"
+    page.put(1, "tables", remark=f"{len(kept)} of them")
 
 
 def _write_source_table(page: Page, known: Understood, names: Names) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from core.proposing.clocks import Clocks, find_clocks, is_business_time
 from core.proposing.naming import one_of_many, plain_name
+from core.proposing.unread import nameless, unread
 from core.sources.catalog import CatalogColumn, CatalogTable, Reference
 from core.sources.fitting import proposed
 from core.sources.samples import TableSample
@@ -106,6 +107,10 @@ def _unfit(table: CatalogTable, clocks: Clocks, rows: int) -> str:
         return "nothing tells its rows apart: it has no primary key and no unique index without nulls"
     if hidden := [name for name in table.key if not _readable(table, name)]:
         return f"this role may not read its key {', '.join(hidden)}"
+    if len({name.casefold() for name in table.key}) < len(table.key):
+        return "the columns of its key differ in capitals alone, and to the catalog they are one"
+    if any(map(nameless, table.key)):
+        return f"no contract can name its key {', '.join(table.key)}: read it through a view that names it otherwise"
     if not clocks and rows > MOST_COMPARED:
         return "no column tells when a row was made or changed, and it is too large to be compared whole in every audit"
     return ""
@@ -118,7 +123,9 @@ def _readable(table: CatalogTable, name: str) -> bool:
 
 def _judged(known: Understood, kept: Mapping[str, Understood], children: Sequence[CatalogTable]) -> Understood:
     table = known.table
-    parents = tuple(reference for reference in table.references if _names_one_row(reference, table, kept))
+    hidden = unread(table, (*table.key, known.clocks.created_at, known.clocks.changed_at))
+    references = [reference for reference in table.references if not hidden.keys() & {*reference.columns}]
+    parents = tuple(reference for reference in references if _names_one_row(reference, table, kept))
     role, why = _role(known, [kept[name] for name in _others(table, kept)], children)
     return Understood(table, known.sample, known.clocks, role, why, parents)
 

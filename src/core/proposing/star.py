@@ -63,7 +63,7 @@ def fact(known: Understood, names: Names, *, today: dt.date) -> StarTable:
     columns = read_columns(known)
     deleted, checked = marks(columns)
     star = StarColumns()
-    star.reserve("is_latest", *LEVELS)
+    star.reserve("is_latest", *LEVELS, deleted, checked)
     written = _fact_columns(known, columns, names, star, checked, deleted)
     key = [written[name] for name in known.table.key]
     changed = written.get(known.clocks.changed_at)
@@ -71,11 +71,11 @@ def fact(known: Understood, names: Names, *, today: dt.date) -> StarTable:
     settings: list[tuple[str, Value, str]] = [("kind", "fact", known.why), ("from", names.sources[known.relation], "")]
     settings.append(("grain", f"one row per {'version of a ' if changed else ''}{what}", ""))
     if changed:
-        settings += [("key", [*key, changed], ""), ("version", [changed, written[checked]], "")]
+        settings += [("key", [*key, changed], ""), ("version", [changed, checked], "")]
         settings.append(("history_of", key, "gives is_latest, true for the newest version"))
     else:
         why = "rows do not change, as far as anything tells" if known.clocks else "when it was last compared"
-        settings += [("key", key, ""), ("version", [written[checked]], why)]
+        settings += [("key", key, ""), ("version", [checked], why)]
     partition, why = partition_of(known, written)
     settings.append(("partition_by", [partition], why))
     settings.append(("since", _since(known, today), "rows from before are counted apart"))
@@ -93,12 +93,10 @@ def _fact_columns(
     changed, created = known.clocks.changed_at, known.clocks.created_at
     first = [*known.table.key, *(name for name in (created, changed) if name and name not in known.table.key)]
     taken = [*first, *(name for name in read if name not in first)]
-    plain = {name: plain_name(name) for name in taken}
-    surrogate = [*known.table.key, *([changed] if changed else [])]
-    names_of_key: list[str] = [plain[name] for name in surrogate]
-    if len(set(plain.values())) == len(plain):
-        record = f"{names.sources[known.relation]}_record_id"
-        star.add(record, {"type": "bigint", "surrogate": names_of_key, "comment": "derived, never counted"})
+    star.name(*taken)
+    surrogate = star.name(*known.table.key, *([changed] if changed else []))
+    record = f"{names.sources[known.relation]}_record_id"
+    star.add(record, {"type": "bigint", "surrogate": surrogate, "comment": "derived, never counted"})
     for name in taken:
         settings = star_settings(read[name], known, references)
         remark = ""
@@ -108,10 +106,8 @@ def _fact_columns(
         written[name] = star.add(name, settings, remark, taken=name)
         if name in (created, changed):
             _add_parts(star, name, written[name])
-    star_mark = {"type": "timestamp", "comment": "when the source was seen no longer to have the row, UTC"}
-    written[deleted] = star.add(deleted, star_mark, taken=deleted)
-    star_mark = {"type": "timestamp", "comment": "when the auditor fetched this row again, UTC"}
-    written[checked] = star.add(checked, star_mark, taken=checked)
+    star.mark(deleted, "when the source was seen no longer to have the row, UTC")
+    star.mark(checked, "when the auditor fetched this row again, UTC")
     return written
 
 
@@ -126,7 +122,8 @@ def _add_parts(star: StarColumns, name: str, column: str) -> None:
 def placing_time(known: Understood) -> str:
     """The column that places a row in a partition: a time, never null, taken never to change; empty: there is none."""
     created = known.clocks.created_at
-    times = [column.name for column in known.table.columns if is_business_time(column, known.sample)]
+    columns = [read.column for read in read_columns(known) if not read.why_not]
+    times = [column.name for column in columns if is_business_time(column, known.sample)]
     native = [name for name in times if (column := known.table.column(name)) and column.type.kind != "text"]
     for name in (created, *native):
         column = known.table.column(name)
@@ -174,6 +171,7 @@ def dimension(known: Understood, names: Names) -> StarTable:
     clocks = (known.clocks.created_at, known.clocks.changed_at)
     references = references_of(known, names)
     star = StarColumns()
+    star.name(*known.table.key)  # by which others refer to it
     key = []
     for read in read_columns(known):
         name = read.column.name

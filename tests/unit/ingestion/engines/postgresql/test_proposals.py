@@ -13,7 +13,7 @@ from tests.support.own_databases import Tally, judged, session_of, try_own_datab
 from tests.support.proposed import ENGINE, loaded, proposed_text, taken
 from tests.support.sources import Source, shared_server, source
 
-from core.contract.model import Contract, Table
+from core.contract.model import Contract, Database, Table
 from core.proposing.roles import understand
 
 pytestmark = pytest.mark.database
@@ -79,6 +79,46 @@ def test_a_dump_that_nobody_has_seen_is_promised_unedited_loads_whole_and_heals(
     tally = Tally()
     try_own_database(seed, tmp_path, tally)
     assert tally.faults == []
+
+
+# As an ORM makes it, for a server whose own zone is another than that which the application's defaults write.
+CLOCKS = """"createdAt" timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE 'utc'),
+  "updatedAt" timestamp(3) NOT NULL, "deletedAt" timestamp(3)"""
+ORM = [
+    f'CREATE TABLE "User" ("userId" int PRIMARY KEY, email text NOT NULL, {CLOCKS})',
+    f'CREATE TABLE "Product" (id int PRIMARY KEY, name text NOT NULL, {CLOCKS})',
+    f"""CREATE TABLE "Order" (id int PRIMARY KEY, "userId" int NOT NULL REFERENCES "User", "productId" int NOT NULL
+      REFERENCES "Product", "paidOn" date NOT NULL, amount numeric(10,2) NOT NULL, {CLOCKS}) PARTITION BY RANGE (id)""",
+    'CREATE TABLE "Order_low" PARTITION OF "Order" FOR VALUES FROM (0) TO (3)',
+    'CREATE TABLE "Order_rest" PARTITION OF "Order" DEFAULT',
+    """INSERT INTO "User" SELECT g, 'a@b', '2026-11-01', '2026-11-02' FROM generate_series(1, 3) AS g""",
+    """INSERT INTO "Product" SELECT g, 'thing', '2026-11-01', '2026-11-02' FROM generate_series(1, 3) AS g""",
+    """INSERT INTO "Order" SELECT g, 1 + g % 3, 1 + g % 2, '2026-11-01', g, '2026-11-01 12:00', '2026-11-02',
+      CASE g WHEN 5 THEN timestamp '2026-11-03 00:30' END FROM generate_series(1, 9) AS g""",
+    "ANALYZE",
+]
+
+
+def test_a_schema_of_an_orm_with_soft_deletes_and_a_zone_of_its_own_loads_unedited(tmp_path: Path) -> None:
+    with scratch_database(*ORM) as database:
+        database.run(f"ALTER DATABASE {database.dbname} SET TimeZone = 'Europe/Berlin'")
+        session = session_of(database.dbname)
+        contracts = loaded(proposed_text(session, "shop"), tmp_path)
+        contract = contracts.dataset("shop")
+        assert isinstance(contract.source, Database)
+        assert contract.source.timezone == "UTC"
+        assert judged(contract, session) == []
+        origin = Source(shared_server(), database.dbname)
+        simulation = DatabaseSimulation(origin, contracts=with_source(contracts, "shop", margin=0), dataset="shop")
+        try:
+            simulation.extract()
+            rows = {row["id"]: row for row in simulation.lake.rows("fact_order")}
+        finally:
+            simulation.close()
+    assert len(rows) == 9
+    assert f"{rows[1]['created_at']:%H:%M}" == "12:00"
+    assert f"{rows[5]['source_deleted_at']:%d %H:%M}" == "03 00:30"
+    assert all(row["is_latest"] and row["deleted_at"] is None for row in rows.values())
 
 
 def problems_of(seed: int, folder: Path) -> list[str]:
