@@ -25,6 +25,7 @@ from tests.support.scripted_server import scripted_server
 from auditor.evidence.absent import Absence, read_absences
 from auditor.services import Limits, Services
 from auditor.windows import Window, due_until
+from core.contract.model import Contracts
 from core.feeds.lines import PointLine, encode_line
 from core.ports import StreamRecord
 
@@ -42,11 +43,9 @@ FACT = "fact_price"
 class MoodyFeed(FeedSimulation):
     """The feed of the stored forms, ``prices``, asked of a provider with moods."""
 
-    def __init__(self, provider: Provider) -> None:
-        contracts, limits = (
-            contracts_of("prices"),
-            Limits(grace_seconds=0, workers=1),
-        )  # threads would cost more than reads
+    def __init__(self, provider: Provider, contracts: Contracts | None = None) -> None:
+        contracts = contracts or contracts_of("prices")
+        limits = Limits(grace_seconds=0, workers=1)  # threads would cost more than reads
         super().__init__(provider, contracts=contracts, dataset="prices", at=START, limits=limits)  # type: ignore[arg-type]
         self.provider = provider
         self.bus = MemoryEventBus()
@@ -94,11 +93,11 @@ class Tally:
 
 
 @contextmanager
-def moody(seed: int) -> Iterator[MoodyFeed]:
-    provider = Provider(seed, START)
+def moody(seed: int, *, provider: Provider | None = None, contracts: Contracts | None = None) -> Iterator[MoodyFeed]:
+    provider = provider or Provider(seed, START)
     with scripted_server(provider.answer) as server:
         provider.url = server.url
-        yield MoodyFeed(provider)
+        yield MoodyFeed(provider, contracts)
 
 
 def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.chaos.feeds import FACT, STEP, moody, run_hours, second
-from tests.support.answering_provider import ERRORS
+import random
+from typing import Any
 
+import pytest
+from tests.chaos.feeds import FACT, START, STEP, MoodyFeed, moody, run_hours, second
+from tests.support.answering_provider import ERRORS
+from tests.support.paging_provider import PagingProvider, paged_contracts
+
+from auditor.evidence.absent import read_absences
 from auditor.run_files import read_run_file
+from auditor.windows import DAY, Window
 
 
 @pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.long), 4])
@@ -35,3 +41,37 @@ def test_answers_in_good_form_with_values_of_something_else_are_told_to_the_admi
         assert {
             row["price"] == feed.provider.price(row["symbol"], second(row["minute"])) for row in feed.rows(FACT)
         } == {True}
+
+
+def test_pages_that_end_normally_and_lack_records_certify_no_absence_of_what_the_provider_has() -> None:
+    """Their word that they are whole is held against the points that the warehouse has."""
+    provider = PagingProvider(3, START)
+    with moody(3, provider=provider, contracts=paged_contracts()) as feed:
+        for hour in range(5):
+            feed.hour(lambda symbol, _slot, lost=hour == 3: lost and symbol != "CCC")  # type: ignore[misc]
+        lost = range(provider.now - 2 * 3600, provider.now - 3600, STEP)
+        dropped = {slot for slot in range(provider.now - 6 * 3600, provider.now, STEP) if luck(slot) < 0.5}
+        provider.drops = dropped.__contains__
+        for run in ("first", "second", "third"):
+            feed.heal(run=run)
+            feed.pass_time(hours=1)
+            assert read_absences(feed.lake.records, "prices", [Window(provider.now - DAY, provider.now)]) == [], run
+        assert there(feed, "BBB", lost) == [slot for slot in lost if slot not in dropped] != [*lost]
+        [cause] = [each for each in causes_of(feed, "third") if each["name"] == "unproven_absence"]
+        assert any("points that are known near them" in detail for detail in cause["details"])
+        provider.drops = lambda _slot: False
+        feed.heal(run="well")
+        assert there(feed, "AAA", lost) == there(feed, "BBB", lost) == [*lost]
+
+
+def there(feed: MoodyFeed, symbol: str, slots: range) -> list[int]:
+    return [at for row in feed.rows(FACT) if row["symbol"] == symbol and (at := second(row["minute"])) in slots]
+
+
+def luck(slot: int) -> float:
+    """The same for the same slot."""
+    return random.Random(slot).random()
+
+
+def causes_of(feed: MoodyFeed, run: str) -> list[dict[str, Any]]:
+    return read_run_file(feed.lake.records, run, "judgement")["causes"]

@@ -49,7 +49,8 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "unproven_absence": (
         "the provider says that it has nothing, and something speaks against it",
         "Look at the provider: no entity has anything there, live answers of the same time made no sense, or its "
-        "answers say that there is more. It is asked again; two answers a day apart are believed",
+        "answers lack more. It is asked again; two answers a day apart are believed, unless they lack points that "
+        "the warehouse has",
     ),
     "refused_record": (
         "records of the provider cannot be taken",

@@ -74,7 +74,7 @@ class HistoryRequest:
     ``wanted``: only those of them that lie in these ranges; empty: all. ``values_only``: the provider's values go
     into the outcome instead of the stream. ``every`` (seconds; 0: those of the contract) says that an earlier contract
     expects them, of this entity and at this cadence. ``known`` are values near the interval or inside of it, which the
-    answer is held against: one whose values are another time's is broken.
+    answer is held against: one whose values are another time's is broken; one that lacks any proves no absence.
     """
 
     dataset: str
@@ -116,11 +116,11 @@ class HistoryOutcome:
     ``evidence``; one answer is no proof yet, unless they are among the ``whole``: the answer said for itself that it
     leaves nothing out. ``silent`` are those of ``absent`` that an answer without any point is about. ``pending``:
     slots that are not over by the provider's own clock, or not published yet. ``refused``: slots whose record makes
-    no point; ``bad`` are the first of these records. ``unproven``: the answer lacks them and is known to lack more,
-    or to be of no known time; ``reason`` says so. Any other result than ``answered`` says why the rest is open; what
-    was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the provider named it.
-    ``values`` are the answer to a request of ``values_only``: by slot and field, with the provider's own digits; its
-    slots count as covered.
+    no point; ``bad`` are the first of these records. ``unproven``: the answer lacks them, and lacks more (another page,
+    a point that is known) or is of no known time; ``reason`` says so. Any other result than ``answered`` says why the
+    rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the
+    provider named it. ``values`` are the answer to a request of ``values_only``: by slot and field, with the provider's
+    own digits; its slots count as covered.
     """
 
     result: Result

@@ -1,8 +1,9 @@
 """Pull history: missing points of one entity, into the feed's own stream as ``repaired``.
 
 Only slots that the calendar expects are written. A slot that the provider answered for without a point is absent, as
-far as one answer can say so, with the evidence; one that it has not published yet is neither. A record that makes no
-point is told with its slot, and keeps no other from being taken.
+far as one answer can say so, with the evidence; one that it has not published yet is neither. An answer that lacks a
+point which the warehouse has leaves something out, whatever it says of itself: what it lacks beside is unproven. A
+record that makes no point is told with its slot, and keeps no other from being taken.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from core.feeds.lines import PointLine, encode_line, number_text, provider_field
 from core.feeds.point_rules import broken_rule
 from core.feeds.providers import NO_PROVIDER, needed_fields
 from core.ports import StreamRecord
-from core.time import at_epoch, parse_instant
+from core.time import at_epoch, iso, parse_instant
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point
 from ingestion.providers.reading.known_values import Closeness, contradiction
 from ingestion.providers.reading.slots import LONGEST_CONTENT
@@ -73,7 +74,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
             continue
         if reason := _contradiction(client, answer, request.known, first, last):
             return settled.outcome(client, "broken", reason)
-        known = {each.slot for each in request.known}
+        known = {each.slot for each in request.known if first <= each.slot < last}
         stopped = _settle(settled, client, entity, answer, owed, known=known, clock=clock, until=until)
         if stopped is not None:
             return stopped
@@ -167,13 +168,9 @@ def _contradiction(client: FeedClient, answer: Answer, known: tuple[KnownValue, 
     sample = client.feed.sample
     inside = [each for each in known if first <= each.slot < last]
     doubt = _doubt(answer)
-    if doubt and inside and _slots(answer).isdisjoint(each.slot for each in inside):
+    if doubt and inside and _by_slot(answer).keys().isdisjoint(each.slot for each in inside):
         return f"it has none of {len(inside)} known values, and more is wrong with it: {doubt}"
     return contradiction(answer.points, inside, Closeness(Decimal(sample.tolerance) if sample.points else None))
-
-
-def _slots(answer: Data) -> set[int]:
-    return {int(point.time.timestamp()) for point in answer.points if point.time}
 
 
 def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:
@@ -197,7 +194,10 @@ def _settle(
     clock: Clock,
     until: float,
 ) -> HistoryOutcome | None:
-    """Write what the answer holds; an outcome where it ends the request."""
+    """Write what the answer holds; an outcome where it ends the request.
+
+    ``known`` are the slots that the warehouse has within what was asked for.
+    """
     if isinstance(answer, NotEntitled):
         reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
         reason = answer.evidence.answer if client.feed.history.kind == NO_PROVIDER else reason
@@ -215,15 +215,19 @@ def _settle(
     settled.refused |= taken.bad.keys()
     settled.pending |= set(owed) - set(complete)
     settled.bad += list(taken.bad.values())[: MOST_BAD - len(settled.bad)]
-    _settle_rest(settled, answer, set(complete) - taken.filled - taken.bad.keys(), is_silent=taken.is_silent)
+    rest = set(complete) - taken.filled - taken.bad.keys()
+    doubt = _doubt(answer) or _lacking(client, entity, answer, known, clock)
+    _settle_rest(settled, answer, rest, doubt=doubt, is_silent=taken.is_silent)
     return None
 
 
-def _settle_rest(settled: _Settled, answer: Data | NoData, rest: set[int], *, is_silent: bool) -> None:
+def _settle_rest(settled: _Settled, answer: Data | NoData, rest: set[int], *, doubt: str, is_silent: bool) -> None:
     """The slots that an answer lacks: absent as far as it goes, unless it cannot speak for what it lacks."""
-    if reason := _doubt(answer):
+    if not rest:
+        return
+    if doubt:
         settled.unproven |= rest
-        settled.reason = reason
+        settled.reason = doubt
         return
     settled.absent |= rest
     settled.whole |= rest if answer.whole else set()
@@ -235,6 +239,39 @@ def _doubt(answer: Data | NoData) -> str:
     if isinstance(answer, Data) and answer.partial:
         return answer.partial
     return "" if answer.evidence.answered_at else "the answer has no Date header, so nobody knows when it was given"
+
+
+def _lacking(client: FeedClient, entity: Entity, answer: Data | NoData, known: Set[int], clock: Clock) -> str:
+    """Why an answer leaves something out, by the ``known`` slots that it lacks; empty where it has all of them.
+
+    Only what the calendar owes and the provider must have published by its own clock can be demanded. A record that
+    makes no point is there; a null where a column needs a value is not.
+    """
+    published = _current(client, answer, clock)
+    demanded = [slot for slot in sorted(known) if slot < published and _is_owed(client, entity, slot)]
+    held: set[int] = set()
+    if isinstance(answer, Data):
+        needed = needed_fields(client.contract, client.feed, "history")
+        held = {slot for slot, point in _by_slot(answer).items() if not _is_nothing(point, needed)}
+        held |= {int(record.slot.timestamp()) for record in answer.bad}
+    lost = [slot for slot in demanded if slot not in held]
+    if not lost:
+        return ""
+    return f"it lacks {len(lost)} of {len(demanded)} points that are known near them, the first at {iso(lost[0])}"
+
+
+def _is_owed(client: FeedClient, entity: Entity, slot: int) -> bool:
+    is_covered = client.calendar.covers_from <= slot < client.calendar.covers_to
+    return is_covered and slot in _owed(client, entity, slot, slot + 1, ())
+
+
+def _by_slot(answer: Data) -> dict[int, Point]:
+    return {int(point.time.timestamp()): point for point in answer.points if point.time}
+
+
+def _is_nothing(point: Point, needed: tuple[str, ...]) -> bool:
+    """Whether it says that there is nothing: nulls where columns need values."""
+    return bool(needed) and all(point.values.get(name) is None for name in needed)
 
 
 def _current(client: FeedClient, answer: Data | NoData, clock: Clock) -> int:
@@ -261,7 +298,7 @@ def _take(
     """Take each sound record of the complete slots. A null where a column needs a value says that there is nothing."""
     if isinstance(answer, NoData):
         return _Taken(is_silent=True)
-    points = {int(point.time.timestamp()): point for point in answer.points if point.time}
+    points = _by_slot(answer)
     taken = _Taken(is_silent=not answer.points and not answer.bad, slots=points.keys())
     for record in answer.bad:
         slot = int(record.slot.timestamp())
@@ -271,7 +308,7 @@ def _take(
     needed = needed_fields(client.contract, client.feed, "history")
     for slot in complete:
         point = points.get(slot)
-        if point is None or (needed and all(point.values.get(name) is None for name in needed)):
+        if point is None or _is_nothing(point, needed):
             continue
         line = _line(client, entity, slot, point, needed=needed, fetched_at=fetched_at)
         if isinstance(line, BadPoint):
