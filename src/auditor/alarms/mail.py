@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditor.notifications.compose import section_url
-from auditor.repairs.triage import MEANINGS, Cause
+from auditor.repairs.triage import MEANINGS, Cause, remedy_of
 
 SUBJECT = 100  # SNS's limit, characters
 NAMED = 20
@@ -18,7 +18,7 @@ def compose(
 
     ``notes`` say what operators decided: that the dataset is paused, that this mail was held back.
     """
-    meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
+    meaning, _ = MEANINGS.get(cause.name, (cause.name.replace("_", " "), ""))
     subject = f"[{environment}] {cause.dataset}: {meaning}"
     lines = [f"{cause.dataset}: {meaning}.", ""]
     if cause.entities:
@@ -33,7 +33,7 @@ def compose(
     if cause.answer:
         lines.append(f"Answer:    {cause.answer}")
     lines += [f"Note:      {note}" for note in notes]
-    lines += ["", f"What to do: {remedy}.", f"Runbook:    {section_url(runbook, cause.name)}"]
+    lines += ["", f"What to do: {remedy_of(cause.to_data())}.", f"Runbook:    {section_url(runbook, cause.name)}"]
     lines += [f"Health page: {report}", ""] if report else [""]
     lines.append("This is sent once. When it heals, the alarm goes back to OK.")
     return subject[:SUBJECT], "\n".join(lines) + "\n"

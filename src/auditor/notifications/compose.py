@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import MEANINGS, Cause
+from auditor.repairs.triage import MEANINGS, Cause, remedy_of
 from core.audit.certificate import Certificate
 from core.audit.findings import Finding, size_of
 from core.audit.repair_jobs import executor_of, repair_to_data
@@ -117,11 +117,11 @@ def alarm_event(origin: Origin, cause: Cause, state: str, *, runbook: str, repor
 
     ``incident`` is the same for both, so that what opens a ticket can close it.
     """
-    meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
+    meaning, _ = MEANINGS.get(cause.name, (cause.name.replace("_", " "), ""))
     body = {
         "incident": f"{origin.project}/{origin.environment}/{origin.dataset}/{cause.name}",
         "meaning": meaning,
-        "remedy": remedy,
+        "remedy": remedy_of(cause.to_data()),
         "runbook": section_url(runbook, cause.name),
         "cause": cause.to_data(),
     } | ({"report": report} if report else {})

@@ -13,6 +13,8 @@ from auditor.repairs.ranges import overlap, without
 from auditor.repairs.units import other_units
 from auditor.windows import HOUR
 from core.audit.findings import (
+    BrokenPartition,
+    BrokenRule,
     ChangedSource,
     Finding,
     HeldPartition,
@@ -32,6 +34,7 @@ from core.time import iso
 
 SAMPLE = 5
 LISTED = 10  # keys and the like of one finding
+REBUILD = "starmend rebuild TABLE --partition P"  # in a remedy: with the partitions themselves where they are known
 
 # The mail to the admins, by cause: what it means and what to do. The runbook has a section of the same name.
 MEANINGS: Mapping[str, tuple[str, str]] = {
@@ -79,15 +82,15 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "ingest objects that were processed are gone, and S3 has no old version of them",
         "Their rows are in the warehouse, but it could not be rebuilt from them. Find out who deleted them",
     ),
-    "broken_object": ("partitions are broken and could not be made again", "Run: starmend rebuild TABLE --partition P"),
+    "broken_object": ("partitions are broken and could not be made again", f"Run: {REBUILD}"),
     "outdated_partition": (
         "partitions hold rows of an earlier contract and could not be made again",
-        "Look at the restate function's log, then: starmend rebuild TABLE --partition P",
+        f"Look at the restate function's log, then: {REBUILD}",
     ),
     "stale_derived": ("derived tables do not show what their inputs say", "Look at the restate function's log"),
     "broken_rule": (
         "rows of the warehouse break a rule of the contract, and their ingest objects say the same",
-        "Mend the contract or the source; then: starmend rebuild TABLE --partition P",
+        f"Mend the contract or the source; then: {REBUILD}",
     ),
     "disputed_value": (
         "observed values differ from the provider's history by more than the contract's tolerance",
@@ -179,6 +182,7 @@ class Cause:
     """One reason for a message: what is wrong, with whom, since when, what was tried and what came back.
 
     ``spans`` are the first few, ``places`` for each entity the spans of all its missing points, a day's in one.
+    ``partitions`` are those that can be made again by a command, as ``table/path``: one more than are told, at most.
     """
 
     name: str
@@ -191,10 +195,10 @@ class Cause:
     answer: str = ""
     details: tuple[str, ...] = ()
     places: Places = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
-        data = asdict(self)
-        return data if self.places else {name: value for name, value in data.items() if name != "places"}
+        return {name: value for name, value in asdict(self).items() if value or name not in ("places", "partitions")}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Cause:
@@ -206,8 +210,24 @@ class Cause:
                 "tried": tuple(data["tried"]),
                 "details": tuple(data["details"]),
                 "places": {name: tuple((s, e) for s, e in spans) for name, spans in data.get("places", {}).items()},
+                "partitions": tuple(data.get("partitions", ())),
             }
         )
+
+
+def remedy_of(cause: Mapping[str, Any]) -> str:
+    """What to do about a cause (``Cause.to_data``), with the command for each partition that it names."""
+    _, remedy = MEANINGS.get(cause["name"], ("", "See the runbook"))
+    partitions = cause.get("partitions", ())
+    if not partitions:
+        return remedy
+    more = "; and the others likewise" if len(partitions) > SAMPLE else ""
+    return remedy.replace(REBUILD, "; ".join(map(_rebuild, partitions[:SAMPLE])) + more)
+
+
+def _rebuild(place: str) -> str:
+    table, _, path = place.partition("/")
+    return f"starmend rebuild {table}" + (f" --partition {path}" if path else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +424,7 @@ def _of_others(
             answer=reasons.get(kind, ""),
             details=_details(group),
             places=_named_places(group),
+            partitions=_partitions(group),
         )
         for kind, group in grouped.items()
     ]
@@ -437,6 +458,13 @@ def _named_places(findings: Sequence[Finding]) -> Places:
         if isinstance(finding, ChangedSource)
         for change in finding.changes
     }
+
+
+def _partitions(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The partitions that a command makes again, in order."""
+    kinds = BrokenPartition | OutdatedPartition | BrokenRule
+    places = {f"{each.table}/{each.partition}".rstrip("/") for each in findings if isinstance(each, kinds)}
+    return tuple(sorted(places)[: SAMPLE + 1])
 
 
 def describe(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.interventions.silences import read_silences
-from auditor.repairs.triage import MEANINGS, Cause
+from auditor.repairs.triage import MEANINGS, Cause, remedy_of
 from core.ports import ObjectReader
 
 
@@ -25,7 +25,7 @@ def open_alarms(records: ObjectReader, dataset: str, *, now: int) -> list[dict[s
         if not memory.get("open"):
             continue
         cause = Cause.from_data(memory["cause"])
-        meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
+        meaning, _ = MEANINGS.get(cause.name, (cause.name.replace("_", " "), ""))
         rows.append(
             {
                 "dataset": dataset,
@@ -33,7 +33,7 @@ def open_alarms(records: ObjectReader, dataset: str, *, now: int) -> list[dict[s
                 "since": memory["since"],
                 "rows": cause.count,
                 "meaning": meaning,
-                "what_to_do": remedy,
+                "what_to_do": remedy_of(memory["cause"]),
                 "entities": list(cause.entities),
                 "details": list(cause.details),
                 "tried": list(cause.tried),

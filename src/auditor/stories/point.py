@@ -9,7 +9,7 @@ from typing import Any
 from auditor.evidence.absent import Absence
 from auditor.evidence.claims import Claim
 from auditor.evidence.journal import Entry
-from auditor.repairs.triage import MEANINGS
+from auditor.repairs.triage import MEANINGS, remedy_of
 from auditor.stories.arrivals import Arrival, arrival_events
 from auditor.stories.efforts import Effort, audited_events
 from auditor.stories.holding import Holding, certificate_events, holding_events
@@ -232,8 +232,7 @@ def _next_of_missing(evidence: PointEvidence) -> Iterator[str]:
             else (f"If it is still missing at {iso(when.overdue)}, the admins are called")
         )
     for cause in evidence.causes:
-        _, remedy = MEANINGS.get(str(cause["cause"]["name"]), ("", "See the runbook"))
-        yield f"What to do: {remedy}"
+        yield f"What to do: {remedy_of(cause['cause'])}"
 
 
 def provenance_of(row: Mapping[str, Any] | None, column: str) -> str:

@@ -14,7 +14,7 @@ from tests.support.feeds import contracts_in
 
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.plan import Deferred, Plan, Unrepairable
-from auditor.repairs.triage import MEANINGS, Cause, Triage, describe, triage_findings
+from auditor.repairs.triage import MEANINGS, REBUILD, Cause, Triage, describe, remedy_of, triage_findings
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, LostObject, MissingPoints
 from core.audit.history import Evidence, HistoryOutcome
 from core.audit.repair_jobs import FetchHistory
@@ -50,6 +50,21 @@ def test_every_cause_that_is_mailed_has_a_section_in_the_runbook() -> None:
 def test_every_kind_of_finding_that_may_be_left_has_a_meaning() -> None:
     kinds = {kind.__dataclass_fields__["kind"].default for kind in get_args(Finding)}
     assert kinds - {"missing_point", "held_partition", "unhashed_row"} <= MEANINGS.keys()
+
+
+def test_a_remedy_names_the_partitions_that_the_cause_is_about() -> None:
+    paths = [f"month=2026-{month:02d}" for month in range(1, 10)]
+    broken = [BrokenPartition("sales", "fact_payment", path, "gone") for path in paths]
+    (cause,) = triaged(*broken[:1], BrokenPartition("sales", "dim_staff", "", "gone")).causes
+    assert remedy_of(cause.to_data()) == (
+        "Run: starmend rebuild dim_staff; starmend rebuild fact_payment --partition month=2026-01"
+    )
+    assert Cause.from_data(json.loads(json.dumps(cause.to_data()))) == cause
+    (cause,) = triaged(*broken).causes
+    assert remedy_of(cause.to_data()).endswith(" --partition month=2026-05; and the others likewise")
+    for name in MEANINGS:
+        assert remedy_of({"name": name}) == MEANINGS[name][1], "where no partition is named"
+    assert REBUILD in remedy_of({"name": "broken_object"})
 
 
 def test_points_that_nobody_asked_for_yet_may_still_heal_until_they_are_overdue() -> None:
