@@ -20,6 +20,7 @@ from core.feeds.calendar import FOREVER
 from core.feeds.grid import Slots, expected_slots
 from core.feeds.partitions import TIME_DIGITS, by_bucket, column_of
 from core.time import at_epoch, iso
+from core.warehouse.keys import first_kept
 
 HOUR, DAY = 3600, 86_400
 
@@ -110,6 +111,12 @@ def facts_of(contract: Contract) -> tuple[Table, ...]:
     if not isinstance(feed, Feed):
         return ()
     return tuple(table for table in contract.tables if table.kind == "fact" and table.source == feed.table.name)
+
+
+def begin_of(contract: Contract) -> int:
+    """The start of the first partition of the feed's facts (epoch seconds): of what is earlier nothing is owed."""
+    begins = [first_kept(fact) for fact in facts_of(contract)]
+    return min((-FOREVER if begin is None else begin for begin in begins), default=-FOREVER)
 
 
 # ---------------------------------------------------------------- partitions

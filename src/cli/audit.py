@@ -7,7 +7,16 @@ from typing import Any
 
 import typer
 
-from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name, whole_range
+from cli.auditing import (
+    auditor_of,
+    datasets_of,
+    finding_rows,
+    in_words,
+    kept_datasets,
+    plan_rows,
+    run_name,
+    whole_range,
+)
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.operating import check_compared
@@ -54,6 +63,7 @@ def audit(
     deployed = deployment(environment)
     check_compared(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="audit")
+    datasets = kept_datasets(deployed.contracts, datasets, table, last, operation="audit")
     if at_scale or resume:
         if dry_run:
             raise Misuse("audit", "--dry-run", "plans repairs of one audit, and this is many", "Leave --at-scale out")

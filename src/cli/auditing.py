@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cli.deployed import quiet_metrics
+from cli.output import say
 from cli.ranges import Range
-from core.contract.model import Feed
+from core.contract.model import Contracts, Feed
 from core.errors import Misuse
-from core.time import epoch
+from core.time import epoch, iso
 
 if TYPE_CHECKING:
     from auditor.repairs.plan import Plan
@@ -56,6 +57,34 @@ def whole_range(deployed: Deployment, dataset: str) -> Range:
     else:
         begin = min((epoch(table.since) for table in contract.tables if table.since), default=None)
     return (begin, now) if begin is not None else (None, None)
+
+
+def kept_datasets(
+    contracts: Contracts, datasets: Sequence[str], table: str, end: int | None, *, operation: str
+) -> list[str]:
+    """The datasets whose facts (of the named source ``table``) begin before a range ends; the others are said.
+
+    Raises ``Misuse`` where a range lies before all of them: of what is earlier than ``since`` nothing is promised.
+    """
+    begins = {name: _first_day(contracts, name, table) for name in datasets}
+    outside = {name: iso(begin) for name, begin in begins.items() if begin is not None and (end or begin + 1) <= begin}
+    for name, begin in outside.items():
+        problem = f"keeps rows from {begin[:10]} on, and the range ends before: outside of the promise"
+        if len(outside) == len(datasets):
+            remedy = "Give a later --to; or give its facts an earlier `since` in the contract, and deploy it"
+            raise Misuse(operation, name, problem, remedy)
+        say(f"{name} {problem}")
+    return [name for name in datasets if name not in outside]
+
+
+def _first_day(contracts: Contracts, dataset: str, source: str) -> int | None:
+    """When the first of a dataset's facts begins (epoch seconds); None where no time bounds them."""
+    from core.warehouse.keys import first_kept
+
+    facts = (table for table in contracts.dataset(dataset).tables if table.kind == "fact")
+    begins = [first_kept(fact) for fact in facts if not source or fact.source == source]
+    known = [begin for begin in begins if begin is not None]
+    return min(known) if known and len(known) == len(begins) else None
 
 
 def run_name(now: dt.datetime) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.auditing import datasets_of, run_name, whole_range
+from cli.auditing import datasets_of, kept_datasets, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.local_contracts import refuse_other_contracts
@@ -48,6 +48,7 @@ def heal(
     deployed = deployment(environment)
     check_compared(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="heal")
+    datasets = kept_datasets(deployed.contracts, datasets, table, last, operation="heal")
     if not as_deployed:
         refuse_other_contracts(deployed, datasets, operation="heal")
     if full:
@@ -119,13 +120,12 @@ def exit_code_of(rows: Sequence[Mapping[str, Any]]) -> int:
 
 def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:
     """What a run left unhealed, by cause: how much, where, and what to do."""
-    from auditor.repairs.triage import MEANINGS, Cause
+    from auditor.repairs.triage import Cause, remedy_of
     from auditor.run_files import find_run_file
 
     judgement = find_run_file(records, run, "judgement") or {"causes": [], "healing": 0}
     rows = []
     for cause in map(Cause.from_data, judgement["causes"]):
-        _, remedy = MEANINGS.get(cause.name, ("", "See the runbook"))
         places = list(cause.entities[:10] or cause.details)
         more = f" and {len(cause.entities) - 10:,} more" if len(cause.entities) > 10 else ""
         spans = "; ".join(f"{start} to {end}" for start, end in cause.spans)
@@ -135,7 +135,7 @@ def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:
                 "cause": cause.name.replace("_", " "),
                 "rows": cause.count,
                 "where": f"{', '.join(places)}{more}" + (f": {spans}" if spans else ""),
-                "what_to_do": remedy,
+                "what_to_do": remedy_of(cause.to_data()),
             }
         )
     return rows

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from core.contract.model import TIME_UNITS, Partition, Table
 from core.warehouse.checks import broken_checks
-from core.warehouse.keys import before_first_partition, in_partitions, microseconds_of
+from core.warehouse.keys import OUTSIDE, before_first_partition, in_partitions, microseconds_of
 from core.warehouse.order import as_array
 from processing.lines.parsed import rows_where
 
@@ -35,7 +35,7 @@ def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int,
 
 def outside_promise(table: Table, rows: pa.Table) -> Mapping[int, str]:
     """The rows from before the table's first partition: no query would list them, and nothing was promised of them."""
-    reason = f"before {table.since}, the first day of {table.name}: outside of the promise"
+    reason = f"before {table.since}, the first day of {table.name}: {OUTSIDE}"
     return dict.fromkeys(np.flatnonzero(before_first_partition(table, rows)).tolist(), reason)
 
 

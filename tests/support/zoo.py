@@ -51,7 +51,8 @@ class Cage:
     """A table: its columns by name (PostgreSQL's type, the contract's type), and its key.
 
     ``created_at`` and ``changed_at`` are added where no column has those names. ``sql`` are statements that make it,
-    where it is more than a table; ``relation`` is what the contract says of it there. ``partition_by`` is its fact's.
+    where it is more than a table; ``relation`` is what the contract says of it there. ``partition_by`` and
+    ``since`` are its fact's.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Cage:
     sql: Sequence[str] = ()
     relation: str = ""
     partition_by: Sequence[str] = ("month(created_at)",)
+    since: str = "2020-01-01"
 
     @property
     def all_columns(self) -> dict[str, tuple[str, str]]:
@@ -94,7 +96,7 @@ class Cage:
             "version": ["changed_at", "checked_at"],
             "history_of": [*map(starred, self.key)],
             "partition_by": [*self.partition_by],
-            "since": "2020-01-01",
+            "since": self.since,
             "columns": columns | {"deleted_at": "timestamp", "checked_at": "timestamp"},
         }
 

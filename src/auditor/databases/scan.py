@@ -6,7 +6,7 @@ those rows of the source that are in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
 from auditor.databases.rows.targets import Slice, all_slices, database_of, targets_of
 from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
+from auditor.evidence.completeness import COUNTS
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
@@ -86,6 +87,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     seen = compared.outdated if order.scheduled else ()
     outdated = find_outdated(services, contract, order.outdated, seen)
     windows = tuple(_as_sampled(window, sampled) for window in compared.windows)
+    if order.beside:
+        windows += tuple(_from_before_the_promise(contract, memory))
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,
@@ -153,6 +156,17 @@ def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tu
     compared = {(part.table, part.start, part.end) for part in order.slices}
     whole = {(result.subject_of(window), window.start, window.end) for window in result.windows if window.whole}
     return tuple(sorted(({*memory.open} | compared) - whole))
+
+
+def _from_before_the_promise(contract: Contract, memory: Memory) -> Iterator[WindowResult]:
+    """Slices from before their table's first partition that earlier releases compared, and left open, as owing nothing.
+
+    So their rows of ``completeness`` say no longer that something is missing.
+    """
+    begins = {target.table.name: target.begins for target in targets_of(contract) if target.column}
+    for table, start, end in memory.open:
+        if table in begins and end <= begins[table]:
+            yield WindowResult(start, end, True, dict.fromkeys(COUNTS, 0), {}, subject=table)
 
 
 def _as_sampled(window: WindowResult, sampled: Sampled) -> WindowResult:

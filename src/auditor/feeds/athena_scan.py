@@ -25,9 +25,11 @@ from auditor.windows import facts_of, partitions_of
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
 from core.audit.history import Ranges
 from core.contract.model import Contract, Feed, Table, TradingCalendar
+from core.feeds.calendar import FOREVER
 from core.feeds.grid import Slots
 from core.feeds.partitions import entities_in, period_of
 from core.ports import PartitionStore
+from core.warehouse.keys import first_kept
 
 Lacking = dict[str, Slots]  # by entity, sorted
 
@@ -64,12 +66,14 @@ def scan_with_athena(
 def _lost(
     athena: QueryRunner, contract: Contract, feed: Feed, calendar: TradingCalendar, expectation: Expectation
 ) -> Lacking:
-    """The slots that are not in all of the facts, as far as the range owes them."""
+    """The slots that are not in all of the facts, as far as the range and each fact's first partition owe them."""
     grid = expectation.grid
     lost: Lacking = {}
     for table in facts_of(contract):
+        begin = first_kept(table) or -FOREVER
         for missing in ask_missing(athena, contract.dataset, table, feed, calendar, expectation.windows):
             entity, slots = missing.entity, slots_of_ranges(grid.slots, missing.ranges)
+            slots = slots[slots >= begin]
             if len(slots):
                 lost[entity] = np.union1d(lost[entity], slots) if entity in lost else slots
     return lost

@@ -21,6 +21,7 @@ from auditor.windows import (
     HOUR,
     Scope,
     Window,
+    begin_of,
     due_until,
     facts_of,
     is_owed_sooner,
@@ -99,13 +100,14 @@ class FeedOrder:
 def choose_windows(services: Services, dataset: str, run: str, scope: Scope) -> FeedOrder:
     """Choose what a run audits.
 
-    A range is audited as far as it has settled. Else it is what is due: windows that no audit has scanned, those that
-    are not whole, and certified ones whose partitions have changed; and what has settled of the next window, where its
-    points are owed before it is due.
+    A range is audited from where the facts begin, as far as it has settled. Else it is what is due: windows that no
+    audit has scanned, those that are not whole, and certified ones whose partitions have changed; and what has settled
+    of the next window, where its points are owed before it is due.
     """
     contract, feed, calendar = feed_of(services, dataset)
     if scope.start is not None and scope.end is not None:
-        cut = (scope.start, max(scope.start, min(scope.end, settled_until(feed, scope.now))))
+        start = max(scope.start, begin_of(contract))
+        cut = (start, max(start, min(scope.end, settled_until(feed, scope.now))))
         windows = windows_between(feed, calendar, *cut)
         given: dict[str, Any] = {"scheduled": False, "frontier": 0, "targets": {}, "beside": scope.beside}
         return FeedOrder(dataset, run, tuple(windows), *cut, **given)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from auditor.feeds.expect import Expectation
-from auditor.feeds.points import ABSENT, MISSING, Coverage
+from auditor.feeds.points import ABSENT, MISSING, OBSERVED, Coverage
 from auditor.warehouse.outdated import OutdatedPlace
 from auditor.warehouse.parents import Parents
 from auditor.warehouse.partitions import Held, Undecoded, locate_partition, rows_of_window
@@ -25,9 +25,11 @@ from auditor.windows import Window, facts_of, partitions_of
 from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
 from core.contract.model import Contract, Feed, Table
 from core.errors import of_kind
+from core.feeds.calendar import FOREVER
 from core.feeds.partitions import column_of, entities_in, period_of
 from core.ports import PartitionStore
 from core.warehouse.canonical_rows import proof_of
+from core.warehouse.keys import first_kept
 
 PROVENANCE = "provenance"
 Cells = npt.NDArray[np.uint8]
@@ -108,9 +110,20 @@ def scan_partitions(
         if len(facts) > 1:
             scan.own[table.name] = scan.coverage.cells
         # With several facts a point is there when it is in all of them: the codes are ordered from missing to best.
-        combined = scan.coverage.cells if combined is None else np.minimum(combined, scan.coverage.cells)
+        cells = _where_it_begins(scan.coverage, table, facts)
+        combined = cells if combined is None else np.minimum(combined, cells)
         scan.coverage.cells = combined
     return scan
+
+
+def _where_it_begins(coverage: Coverage, table: Table, facts: Sequence[Table]) -> Cells:
+    """The cells of a fact; what is from before its first partition, and another of the facts has, it owes nobody."""
+    begin, first = first_kept(table), min(first_kept(fact) or -FOREVER for fact in facts)
+    if begin is None or begin <= first:
+        return coverage.cells
+    slots = coverage.expectation.grid.slots
+    others = (slots >= first) & (slots < begin)
+    return np.where(others & (coverage.cells == MISSING), np.uint8(OBSERVED), coverage.cells)
 
 
 def _read_all(

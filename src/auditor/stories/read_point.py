@@ -44,6 +44,7 @@ from core.landing.zone import FEEDS, QUARANTINE
 from core.ports import ObjectInfo
 from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type
+from core.warehouse.keys import OUTSIDE, first_kept
 
 MOST_HOURS = 48  # of arrival that are looked through for a line
 MOST_OBJECTS = 200  # whose lines are read for one story
@@ -163,6 +164,9 @@ class _PointReader:
             return f"the calendar {calendar.name} knows nothing of that time"
         if not is_expected:
             return f"the calendar {calendar.name} expects nothing then"
+        kept = first_kept(self._table)
+        if kept is not None and slot < kept:
+            return f"{self._table.name} keeps points from {iso(kept)[:10]} on, and it is {OUTSIDE}"
         if self._entity not in {entity.name for entity in entities_at(feed, slot)}:
             return f"the contract does not expect {self._entity} then"
         begin = began(self._services, self._table.dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ from core.landing.whereabouts import Whereabouts
 from core.landing.zone import QUARANTINE, landing_of
 from core.time import epoch, format_instant, iso, parse_instant
 from core.warehouse.arrow_types import arrow_type
+from core.warehouse.keys import OUTSIDE
 from core.warehouse.pointer import POINTER_NAME, ROOT
 
 MOST_PARTITIONS = 24  # that are read where nothing says which one, the newest
@@ -99,6 +101,9 @@ class _RowReader:
             says=says,
             arrivals=tuple(arrivals),
             unplaced=self._unplaced(holding, says, found_by, audits),
+            ahead=part.start if part and part.start > self._now else 0,
+            before=self._before(holding, arrivals),
+            begins=iso(target.begins)[:10],
             window=window,
             certificates=certificates_of(chain, target.table.name, iso(part.start)) if part else (),
             audits=tuple(audit for audit in audits if self._speaks_of(audit, part, found_by)),
@@ -183,13 +188,23 @@ class _RowReader:
         """The slice in which the row is compared."""
         if not self._target.column:
             return Slice(self._target.table.name, *ALWAYS)
-        taken = {field: column for column, field in self._target.placed.items()}
-        value = (holding.row or {}).get(taken.get(self._target.column, "")) or self._located.get(self._target.column)
-        if value is None:
-            return None
-        at = int(datetime(value.year, value.month, value.day, getattr(value, "hour", 0), tzinfo=UTC).timestamp())
-        slices = slices_between(self._target, at, at + 1)
+        at = _hour_of(self._place(holding))
+        slices = slices_between(self._target, at, at + 1) if at is not None else []
         return slices[0] if slices else None
+
+    def _place(self, holding: Holding) -> dt.date | None:
+        """The row's day or instant by which slices are bounded; None where nobody knows it."""
+        taken = {field: column for column, field in self._target.placed.items()}
+        return (holding.row or {}).get(taken.get(self._target.column, "")) or self._located.get(self._target.column)
+
+    def _before(self, holding: Holding, arrivals: Sequence[Arrival]) -> str:
+        """The row's day or instant where it lies before the table's first slice; of a refused line, as it says it."""
+        place = self._place(holding)
+        at = _hour_of(place)
+        if place is not None and at is not None:
+            return place.isoformat() if at < self._target.begins else ""
+        outside = (each for each in arrivals if OUTSIDE in each.refused)
+        return next((str(line_now(self._source, each.fields).get(self._target.column)) for each in outside), "")
 
     def _completeness(self, part: Slice | None) -> Mapping[str, Any]:
         if part is None:
@@ -322,6 +337,13 @@ class _RowReader:
             memory = json.loads(stored.body) if stored else {}
             if memory.get("open") and memory["cause"]["name"] in kinds:
                 yield memory
+
+
+def _hour_of(place: dt.date | None) -> int | None:
+    """The hour in which a day begins or an instant lies, epoch seconds."""
+    if place is None:
+        return None
+    return int(datetime(place.year, place.month, place.day, getattr(place, "hour", 0), tzinfo=UTC).timestamp())
 
 
 def target_named(contract: Contract, table: Table) -> Target | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from auditor.evidence.journal import Entry
-from auditor.repairs.triage import MEANINGS
+from auditor.repairs.triage import MEANINGS, remedy_of
 from auditor.stories.arrivals import Arrival, arrival_events
 from auditor.stories.efforts import Effort, audited_events
 from auditor.stories.holding import Holding, certificate_events, holding_events
@@ -37,6 +37,8 @@ class RowEvidence:
     ``marks`` are the names of its version, check and deletion columns in ``table``. ``holding`` has its versions in the
     warehouse. ``arrivals`` are its lines in ingest objects, ``found_by`` the kinds of findings that named it, each with
     the audit's run. ``unplaced`` says why it has no place in time, so that audits alone take it (empty: it has one).
+    ``ahead`` is when its slice begins, where that is in the future (epoch seconds, else 0): no audit compares it yet.
+    ``before`` is its time (ISO 8601) where that lies before ``begins``, the first day that the table keeps.
     """
 
     dataset: str
@@ -49,6 +51,9 @@ class RowEvidence:
     says: SourceSays = SourceSays()
     arrivals: tuple[Arrival, ...] = ()
     unplaced: str = ""
+    ahead: int = 0
+    before: str = ""
+    begins: str = ""
     window: Mapping[str, Any] = field(default_factory=dict)
     certificates: tuple[Certificate, ...] = ()
     audits: tuple[Entry, ...] = ()
@@ -91,6 +96,9 @@ def name_of(key: Mapping[str, Any]) -> str:
 
 def _verdict(evidence: RowEvidence) -> tuple[Verdict, str]:
     name, refusal = name_of(evidence.key), _refusal(evidence)
+    if evidence.before and evidence.holding.row is None and evidence.says.has is not False:
+        kept = f"{evidence.table} keeps rows from {evidence.begins} on"
+        return "outside", f"{name} is of {evidence.before}, and {kept}: outside of the promise"
     if evidence.unplaced and evidence.says.has is not False and not _newer_refused(evidence):
         return "unplaced", f"{name} {_taken(evidence)}, and has no place in time: {evidence.unplaced}"
     if evidence.holding.row is not None and not _newer_refused(evidence):
@@ -200,15 +208,24 @@ def _next(evidence: RowEvidence, verdict: Verdict) -> Iterator[str]:
         yield "Mend the contract or the source, deploy, then: starmend quarantine retry"
         yield f"What else is refused: starmend quarantine list --dataset {evidence.dataset} --table {evidence.source}"
     if verdict == "unplaced":
-        yield "No extraction holds it: each audit compares it by key and content, and has it fetched where it differs"
+        yield _next_of_unplaced(evidence)
         yield "Set the source's clock or the row's time, or let the contract compare by keys (changed_at: none)"
+    if verdict == "outside":
+        yield f"No audit looks for it. To have it, give {evidence.table} an earlier `since` in the contract and deploy"
+        yield f"Then: starmend heal --dataset {evidence.dataset} --full"
     if verdict == "missing":
         yield from _next_of_missing(evidence)
     if verdict == "unknown" and evidence.says.has is None:
         yield "Ask again when the source can be asked"
     for cause in evidence.causes:
-        _, remedy = MEANINGS.get(str(cause["cause"]["name"]), ("", "See the runbook"))
-        yield f"What to do: {remedy}"
+        yield f"What to do: {remedy_of(cause['cause'])}"
+
+
+def _next_of_unplaced(evidence: RowEvidence) -> str:
+    if evidence.ahead and evidence.holding.row is None:
+        begin = iso(evidence.ahead)
+        return f"No extraction holds it; no audit before {begin}, when its slice begins: from then on they fetch it"
+    return "No extraction holds it: each audit compares it by key and content, and has it fetched where it differs"
 
 
 def _next_of_missing(evidence: RowEvidence) -> Iterator[str]:

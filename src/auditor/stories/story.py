@@ -17,7 +17,7 @@ Verdict = Literal[
     # points and rows
     "repaired", "missing", "alarmed",
     # rows
-    "extracted", "deleted", "quarantined", "unplaced", "unknown", "derived",
+    "extracted", "deleted", "quarantined", "unplaced", "unknown", "derived", "outside",
     # objects
     "processed", "halted", "waiting", "lost", "kept", "current", "replaced",
 ]  # fmt: skip

@@ -78,7 +78,7 @@ def fact(known: Understood, names: Names, *, today: dt.date) -> StarTable:
         settings += [("key", key, ""), ("version", [checked], why)]
     partition, why = partition_of(known, written)
     settings.append(("partition_by", [partition], why))
-    settings.append(("since", _since(known, today), "rows from before are counted apart"))
+    settings.append(("since", _since(known, today), "rows from before are not kept: an earlier day brings them in"))
     return StarTable(names.star(known), settings, star.written)
 
 

@@ -22,6 +22,7 @@ from core.warehouse.order import Bools, Ints, as_array
 
 SAFE_VALUE = re.compile(r"[A-Za-z0-9._-]+")
 _INSTANT = pa.timestamp("us")
+OUTSIDE = "outside of the promise"  # of a row from before its table's first partition
 _TIME_CODE = {"year": "Y", "month": "M", "day": "D", "hour": "h"}
 
 
@@ -276,10 +277,24 @@ def before_first_partition(table: Table, rows: pa.Table) -> Bools:
     return result
 
 
+def first_kept(table: Table) -> int | None:
+    """The start of the first partition that a table may have (epoch seconds); None where no time places its rows.
+
+    It is the start of the unit that ``since`` lies in: nothing was promised of what is earlier.
+    """
+    units = [part for part in table.partition_by if part.transform in _TIME_CODE] if table.since else []
+    return max((_earliest(part, table.since) for part in units), default=None)
+
+
 def _before_first(part: Partition, since: str, values: pa.Array) -> Bools:
-    first = np.datetime64(since, "D").astype(f"datetime64[{_TIME_CODE[part.transform]}]")
-    earliest = int(first.astype("datetime64[us]").astype(np.int64))
+    earliest = _earliest(part, since) * 1_000_000
     return microseconds_of(values, null=earliest) < earliest
+
+
+def _earliest(part: Partition, since: str) -> int:
+    """The start of the unit of a partition that a day lies in, epoch seconds."""
+    first = np.datetime64(since, "D").astype(f"datetime64[{_TIME_CODE[part.transform]}]")
+    return int(first.astype("datetime64[s]").astype(np.int64))
 
 
 def microseconds_of(values: pa.Array, *, null: int) -> Ints:

@@ -8,9 +8,10 @@ import pytest
 from tests.unit.cli.conftest import Account
 
 from auditor.repairs.plan import Plan
-from cli.auditing import datasets_of, finding_rows, in_words, plan_rows, run_name
+from cli.auditing import datasets_of, finding_rows, in_words, kept_datasets, plan_rows, run_name
 from core.audit.findings import Finding, MissingPoints, MissingRows, UnprocessedObject
 from core.errors import Misuse
+from core.time import epoch
 
 
 def test_the_datasets_are_those_with_a_source(account: Account) -> None:
@@ -19,6 +20,22 @@ def test_the_datasets_are_those_with_a_source(account: Account) -> None:
     assert datasets_of(account.deployment, "sales", operation="audit") == ["sales"]
     with pytest.raises(Misuse, match=r"^verify: calendar-of-nobody: is no dataset with a source"):
         datasets_of(account.deployment, "calendar-of-nobody", operation="verify")
+
+
+def test_a_range_from_before_the_facts_begin_is_refused_or_passed_over(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contracts, both = account.deployment.contracts, ["quotes", "sales"]  # since 2026-01-01 and 2024-01-01
+
+    def kept(names: list[str], end: str, *, table: str = "") -> list[str]:
+        return kept_datasets(contracts, names, table, epoch(end) if end else None, operation="heal")
+
+    assert kept(both, "") == kept(both, "2026-01-02") == both
+    assert kept(both, "2026-01-01") == ["sales"]
+    assert "quotes keeps rows from 2026-01-01 on" in capsys.readouterr().err
+    with pytest.raises(Misuse, match="sales: keeps rows from 2024-01-01 on, and the range ends before"):
+        kept(["sales"], "2024-01-01", table="payment")
+    assert kept(["sales"], "2024-01-01", table="staff") == ["sales"], "no time bounds what its dimension has"
 
 
 def test_an_audit_by_hand_is_named_after_its_instant() -> None:

@@ -15,8 +15,9 @@ from core.contract.model import HASH, HASH_LIST, Column, Contract, Contracts, Da
 from core.contract.types import ColumnType
 from core.errors import UnknownTable, of_kind
 from core.feeds.partitions import unit_bounds
-from core.time import at_epoch, epoch, iso
+from core.time import at_epoch, iso
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
+from core.warehouse.keys import first_kept
 
 ALWAYS = (0, 253_402_300_799)  # the window of a slice that is not bounded by time: 1970 to 9999
 _DIGITS = {"year": 4, "month": 7, "day": 10, "hour": 13}
@@ -42,6 +43,11 @@ class Target:
     column: str = ""
     unit: str = ""
     placed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def begins(self) -> int:
+        """The start of the first slice that there is (epoch seconds): of what is earlier nothing was promised."""
+        return (first_kept(self.table) if self.column else None) or 0
 
     @property
     def fields(self) -> frozenset[str]:
@@ -143,11 +149,14 @@ def _same_values(kind: ColumnType, column: Column) -> bool:
 
 
 def slices_between(target: Target, start: int, end: int) -> list[Slice]:
-    """The slices that overlap ``[start, end)``, in order."""
+    """The slices that overlap ``[start, end)``, in order; none that the table's first partition comes after.
+
+    Whoever compares, counts or tells gets its slices here, so that no row from before the promise is missing anywhere.
+    """
     if not target.column:
         return [Slice(target.table.name, *ALWAYS)]
     slices = []
-    at = _floor(target.unit, at_epoch(start))
+    at = _floor(target.unit, at_epoch(max(start, target.begins)))
     while at.timestamp() < end:
         following = _next(target.unit, at)
         slices.append(Slice(target.table.name, int(at.timestamp()), int(following.timestamp())))
@@ -157,7 +166,7 @@ def slices_between(target: Target, start: int, end: int) -> list[Slice]:
 
 def all_slices(target: Target, until: int) -> list[Slice]:
     """The target's slices from the first day that the table may hold on."""
-    return slices_between(target, epoch(target.table.since) if target.table.since else 0, until)
+    return slices_between(target, target.begins, until)
 
 
 def slices_of(target: Target, path: str) -> list[Slice]:

@@ -22,7 +22,7 @@ from auditor.page.coverage import FeedView, Status, WindowSeen, shape_feed
 from auditor.page.reading.sources import Range, Sources
 from auditor.page.report import Halt, WindowView, shape_windows
 from auditor.state import read_state
-from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
+from auditor.windows import DAY, Window, begin_of, facts_of, settled_until, windows_between
 from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Database
 from core.evolution.promised import read_promises
@@ -126,10 +126,11 @@ def read_coverage(
     pause = read_pauses(sources.records, contract.dataset).standing
     settled = settled_until(feed, min(span.now, pause.since) if pause else span.now)
     owed_until = min(span.end, settled, calendar.covers_to)
-    windows = [window for window in windows_between(feed, calendar, span.start, span.end) if window.start < owed_until]
+    owed_from = max(span.start, begin_of(contract))
+    windows = [window for window in windows_between(feed, calendar, owed_from, span.end) if window.start < owed_until]
     if not windows or not facts_of(contract):
         return None, {}
-    expectation = expect(feed, calendar, windows, start=max(span.start, calendar.covers_from), end=owed_until)
+    expectation = expect(feed, calendar, windows, start=max(owed_from, calendar.covers_from), end=owed_until)
     scan = scan_partitions(contract, expectation, sources.services.partitions, workers=sources.workers)
     for absence in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
         if absence.expires_at > span.now:

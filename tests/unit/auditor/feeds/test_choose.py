@@ -15,7 +15,7 @@ from auditor.services import Limits
 from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import DAY, Scope, Window
 from core.audit.findings import BrokenPartition
-from core.contract.model import Contract, Contracts, Feed
+from core.contract.model import Contract, Contracts, Feed, Partition
 from core.errors import UnknownTable
 from core.evolution.deployments import record_deployment
 from core.time import iso
@@ -46,6 +46,16 @@ def test_a_range_is_cut_where_points_are_not_owed_yet() -> None:
     assert (order.start, order.end) == (TWO + 600, lake.now - 180 - 59)
     assert [order.has_all_of(window) for window in order.windows] == [False, False]
     assert not order.scheduled
+
+
+def test_a_range_begins_where_the_first_of_the_facts_does() -> None:
+    later = replace(FACT, since="2026-11-19", partition_by=(Partition("day", "minute", "day"),))
+    latest = replace(later, name="fact_latest", since="2026-11-20")
+    lake = AuditedFeed(feed_contract(tables=(latest, later)), now=TWO + HOUR)
+    day = TWO // DAY * DAY
+    assert choose(lake, day - 3 * DAY, day).start == day - DAY
+    before = choose(lake, day - 3 * DAY, day - DAY)
+    assert (before.windows, before.start, before.end) == ((), day - DAY, day - DAY)
 
 
 def test_the_first_audit_begins_where_the_first_object_arrived_and_takes_what_a_run_may() -> None:

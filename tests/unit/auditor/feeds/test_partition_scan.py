@@ -64,6 +64,19 @@ def test_with_several_facts_a_point_is_there_when_all_of_them_have_it() -> None:
     assert missing(scan(lake)) == set(POINTS[:10])
 
 
+def test_a_fact_that_begins_later_than_another_lacks_no_point_of_before() -> None:
+    first = replace(FACT, name="fact_first", since="2026-11-10")
+    second = replace(FACT, name="fact_second", since="2026-12-01")
+    for tables in ((first, second), (second, first)):
+        lake = AuditedFeed(feed_contract(tables=tables))
+        assert missing(scan(lake)) == set(POINTS)
+        lake.put(POINTS, table=first)
+        assert missing(scan(lake)) == set()
+    lake = AuditedFeed(feed_contract(tables=(first, replace(second, since="2026-11-30"))))
+    lake.put(POINTS, table=first)
+    assert missing(scan(lake)) == set(POINTS), "of a month that has begun, all is kept"
+
+
 def test_a_pointer_to_no_object_is_a_broken_partition_and_its_points_are_missing() -> None:
     lake = AuditedFeed()
     lake.put(POINTS)
