@@ -234,7 +234,7 @@ def psql(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[],
     source = _contracts().dataset(DATASET).source_table(TABLE)
     session = extract._connector(login).open()
     reading = plan_reading(source, read_relations(session, [source]).relation(source), timezone="UTC")
-    hashes = [content_hash(hash_list(reading, read_server(session)))]
+    hashes = [content_hash(hash_list(reading, read_server(session)), reading.relation)]
     ((rows,),) = session.query("SELECT count(*) FROM line_item")
     session.close()
     statement, _ = count_buckets(

@@ -9,6 +9,7 @@ import pytest
 from tests.support.zoo import Cage, Zoo, zoo
 
 from core.landing.source_lines import parse_line
+from ingestion.engines.postgresql import content, rendering
 from ingestion.extract.flow import TablesFailed
 
 pytestmark = pytest.mark.database
@@ -44,6 +45,10 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "bytes": ("bytea", "string", r"'\xDEADBEEF00'", r"'\x'"),
     "written": ("json", "json", "'{\"b\" : 1,\n \"a\": [1.50, null, 1e400]}'", "'\"x\"'"),
     "parsed": ("jsonb", "json", '\'{"b": 1, "a": [1.50, {"c": "\\u00e9"}]}\'', "'12345678901234567890.10'"),
+    "written_null": ("json", "json", "E' null\\n'", "'\"null\"'"),
+    "parsed_null": ("jsonb", "json", "'null'", "'\"null\"'"),
+    "parsed_null_text": ("jsonb", "string", "'null'", "'\"null\"'"),
+    "no_document": ("jsonb", "json?", "NULL", "'null'"),
     "parsed_text": ("jsonb", "string", "'\"a\"'", "'[1, 2]'"),
     "mood": ("mood", "string", "'so so'", "'Wild'"),
     "numbers": ("int[]", "json", "'{{1,2},{3,NULL}}'", "'{}'"),
@@ -97,6 +102,36 @@ def test_every_type_of_column_comes_through_and_is_healed_as_it_is() -> None:
         assert {finding.kind for finding in animals.findings("second")} == {"deleted_row", "stale_row"}
         assert animals.differences() == []
         assert animals.audited() == []
+
+
+def test_the_null_of_json_comes_through_as_its_text_and_is_healed_to_it_from_before_lines_said_it() -> None:
+    """A line had one null for both: a required document was refused for it, any other became SQL's null in the star."""
+    cage = Cage("notes", {"id": ("int", "int"), "extra": ("jsonb", "json?"), "body": ("json", "json")}, ("id",))
+    rows = {1: ("'null'", "'[1]'"), 2: ("NULL", "'{}'"), 3: ("'[null]'", "' null '"), 4: ("'\"null\"'", "'7'")}
+    with zoo(cage) as animals, pytest.MonkeyPatch.context() as earlier:
+        for module in (rendering, content):
+            earlier.setattr(module, "is_json_null", lambda _column: "false")  # as lines and hashes were before
+        for key, (extra, body) in rows.items():
+            animals.insert("notes", {"id": str(key), "extra": extra, "body": body, "created_at": AT, "changed_at": AT})
+        animals.extract()
+        assert [row["extra"] for row in animals.lake.rows("fact_notes")] == [None, None, '"null"']
+        animals.heal(run="before")
+        assert {(finding.kind, finding.keys) for finding in animals.audited()} == {("refused_row", ((3,),))}
+        earlier.undo()
+        assert {(finding.kind, finding.keys) for finding in animals.audited()} == {
+            ("changed_row", ((1,),)),
+            ("missing_row", ((3,),)),
+        }
+        animals.heal(run="first")
+        assert animals.audited() == animals.differences() == []
+        kept = [(row["extra"], row["body"]) for row in animals.lake.rows("fact_notes") if row["is_latest"]]
+        assert kept == [("null", "[1]"), (None, "{}"), ("[null]", "null"), ('"null"', "7")]
+        animals.run("update notes set extra = case id when 2 then jsonb 'null' end where id in (1, 2)")
+        assert {(finding.kind, finding.keys) for finding in animals.audited()} == {("changed_row", ((1,), (2,)))}
+        animals.heal(run="second")
+        assert animals.audited() == animals.differences() == []
+        kept = [row["extra"] for row in animals.lake.rows("fact_notes") if row["is_latest"]]
+        assert kept == [None, "null", "[null]", '"null"']
 
 
 def quarantined(animals: Zoo) -> list[str]:

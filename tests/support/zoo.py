@@ -125,7 +125,11 @@ class Zoo(DatabaseSimulation):
             documents = [field.name for field in table.fields if field.type.name == "json"]
             ours = [{name: row[starred(name)] for name in names} for row in facts if row["is_latest"]]
             for row in ours:  # documents are kept as texts, and are equal where what they say is
-                row |= {name: canonical(json.loads(row[name], parse_float=str)) for name in documents if row[name]}
+                row |= {
+                    name: canonical(json.loads(row[name], parse_float=str))
+                    for name in documents
+                    if row[name] is not None
+                }
             key = [name for name in names if name in cage.key]
             left, right = ({repr([row[name] for name in key]): row for row in rows} for rows in (theirs, ours))
             assert (len(left), len(right)) == (len(theirs), len(ours))
@@ -160,6 +164,8 @@ class Zoo(DatabaseSimulation):
                 is_text = field.type.name == "double" or (field.type.name == "string" and is_json)  # -0 would be 0
                 raw = text[field.name] if is_text else value[field.name]
                 value_there = self._value(field.type.name, field.type.scale, raw)
+                if field.type.name == "json" and raw is None and text[field.name] is not None:
+                    value_there = canonical(None)  # JSON's null, which is no SQL null
                 is_key = field.type.name == "double" and field.name in cage.key
                 row[field.name] = value_there + 0.0 if is_key else value_there  # a key's -0 is 0, as in the index
             rows.append(row)

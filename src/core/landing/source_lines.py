@@ -11,6 +11,9 @@ from core.errors import InvalidData, MissingColumns
 from core.landing.ingest_objects import KeyValue
 from core.time import parse_instant
 
+# JSON's own null, the value of a column of documents: SQL's null stands right behind its colon, as row_to_json writes
+# it, this one behind a tab. Whoever reads JSON reads a null of both; processing alone tells them apart.
+JSON_NULL = "\tnull"
 LONG_NUMBER = 4_000  # digits; Python refuses to read more than 4,300
 
 

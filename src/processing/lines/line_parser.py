@@ -80,7 +80,7 @@ class LineParser:
         """
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
-        data = nested_as_text(data, self._nested) if self._nested else data
+        data = nested_as_text(data, self._nested, documents=self.source.keeps_content) if self._nested else data
         return bare_doubles(data, self.wild_doubles) if self.wild_doubles else data
 
     def read_fast(self, block: Block) -> pa.Table | None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection, Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
+from core.landing.source_lines import JSON_NULL
+
 MOST_NESTED = 500  # levels; what Python's decoder bears depends on who calls it
 REFUSED = b"!"  # before a line that must not be read: no JSON begins so
 
@@ -23,15 +25,16 @@ _CONSTANTS = re.compile("NaN|Infinity")  # of JavaScript, not of JSON; Python re
 _BRACKETS = re.compile(r"[\[{\]}]")
 
 
-def nested_as_text(data: bytes, names: Collection[str]) -> bytes:
+def nested_as_text(data: bytes, names: Collection[str], *, documents: bool = False) -> bytes:
     """The lines with the value of each named field replaced by a JSON string that holds its text; null stays null.
 
-    What is no JSON object, or ``too_deep``, is marked for the parser to refuse: Arrow reads more than JSON.
+    Where the fields are a database's ``documents``, null as it is in ``JSON_NULL`` is such a text too. What is no JSON
+    object, or ``too_deep``, is marked for the parser to refuse: Arrow reads more than JSON.
     """
-    return b"\n".join(_line(line, names) for line in data.split(b"\n"))
+    return b"\n".join(_line(line, names, documents) for line in data.split(b"\n"))
 
 
-def _line(line: bytes, names: Collection[str]) -> bytes:
+def _line(line: bytes, names: Collection[str], documents: bool) -> bytes:
     try:
         text = line.decode()
         if too_deep(text):
@@ -43,7 +46,9 @@ def _line(line: bytes, names: Collection[str]) -> bytes:
         value = text[start:end]
         if _CONSTANTS.search(_TEXTS.sub("", value)):
             return REFUSED + line
-        if value != "null":
+        is_document = documents and text.startswith(JSON_NULL, end - len(JSON_NULL))
+        if value != "null" or is_document:
+            start -= is_document  # its tab goes
             text = text[:start] + json.dumps(value, ensure_ascii=False) + text[end:]
     return text.encode()
 

@@ -5,7 +5,9 @@ Values that the database calls equal hash alike (1.0 and 1.00, 0 and -0, ``char(
 PostgreSQL gives no usable hash is hashed by its text: an enum's hash is its object id, a month's and 30 days' are one,
 infinite numerics' are one. A numeric's leaves out the sign, which goes into the seed. A real has the hash of its
 double and a form of its own: it prints 0.1, and 0.10000000149011612 once its column is one of doubles. Texts go under
-COLLATE "C", for a nondeterministic collation hashes its own sort key.
+COLLATE "C", for a nondeterministic collation hashes its own sort key. JSON's null is hashed as an empty text, which no
+document is: lines of earlier releases had it as SQL's null and the hash of its four letters, so that a row which was
+read by them differs from the source, whatever its list, until it is fetched again.
 
 PostgreSQL gives no word that these functions stay as they are (the documentation does not name them), but its hash
 partitions on disk rest on them through every ``pg_upgrade``, and on little-endian machines they are the same from
@@ -21,7 +23,7 @@ from core.landing.content import HashList
 from ingestion.engines.port import Session
 from ingestion.engines.postgresql.quoting import identifier
 from ingestion.engines.postgresql.relation import Relation, SourceColumn
-from ingestion.engines.postgresql.rendering import flat_json
+from ingestion.engines.postgresql.rendering import DOCUMENTS, document_text, is_json_null
 from ingestion.engines.postgresql.select import Reading
 
 NULLABLE = "?"
@@ -93,7 +95,7 @@ def can_hash(relation: Relation, columns: HashList) -> bool:
     return True
 
 
-def content_hash(columns: HashList, relation: Relation | None = None) -> str:
+def content_hash(columns: HashList, relation: Relation) -> str:
     """The hash as a ``bigint`` expression, never null.
 
     Nulls of columns that the list calls never null are counted into it, unless the ``relation`` has none there: such a
@@ -103,9 +105,9 @@ def content_hash(columns: HashList, relation: Relation | None = None) -> str:
     nullable, required = list[str](), list[str]()
     for name, form in columns.columns:
         column, plain = identifier(name), form.rstrip(NULLABLE)
-        value, absent, function = _FORMS[plain]
-        value = flat_json(column) if plain == "json" else value.format(x=column)
-        may_lack = form.endswith(NULLABLE) or relation is None or not relation.columns[name].not_null
+        _, absent, function = _FORMS[plain]
+        value = _value(plain, relation.columns[name])
+        may_lack = form.endswith(NULLABLE) or not relation.columns[name].not_null
         if may_lack or plain in ("real", "double"):
             value = f"coalesce({value}, {absent})"
         if may_lack:
@@ -119,6 +121,11 @@ def content_hash(columns: HashList, relation: Relation | None = None) -> str:
         seed = f"hashint4extended({bits}, {seed})"
     counts = [f"num_nulls({', '.join(required[first : first + _WORD])})" for first in range(0, len(required), _WORD)]
     return f"({seed} # ({' + '.join(counts)}))" if counts else seed
+
+
+def _value(form: str, column: SourceColumn) -> str:
+    value = document_text(column) if form == "json" else _FORMS[form][0].format(x=identifier(column.name))
+    return f"CASE WHEN {is_json_null(column)} THEN '' ELSE {value} END" if column.base in DOCUMENTS else value
 
 
 def hashed_output(number: int, columns: HashList, relation: Relation) -> tuple[str, ...]:

@@ -12,9 +12,11 @@ import re
 from core.contract.model import Field
 from core.contract.types import ColumnType
 from core.landing.ingest_objects import KeyValue
+from core.landing.source_lines import JSON_NULL
 from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.relation import SourceColumn
 
+DOCUMENTS = ("json", "jsonb")
 _AS_CAST = ("text", "character varying", "uuid")  # types whose text in JSON is that of a cast; so is every enum's
 # Categories in pg_type of numbers, booleans, enums and any other kind. JSON has numbers and booleans of its own, and
 # whoever made a type may have made a cast to JSON, which row_to_json takes: hstore and geometry become objects.
@@ -27,9 +29,11 @@ _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
 def in_line(column: SourceColumn, field: Field) -> str:
     """The value as the contract's type wants it in JSON."""
     name = identifier(column.name)
-    if column.base == "json":  # comes as it was written, line breaks too: between JSON's parts they are only space
-        flat = flat_json(name)
-        return f"{flat}::json" if field.type.name == "json" else flat
+    if column.base in DOCUMENTS:
+        text = document_text(column)
+        if field.type.name != "json":
+            return text
+        return f"CASE WHEN {is_json_null(column)} THEN {literal(JSON_NULL, 'json')} ELSE {text}::json END"
     if column.category in ("A", "C"):  # an array or composite may hold json inside
         return f"to_jsonb({name})" if field.type.name == "json" else f"{name}::text"
     if _as_text(column, field.type):
@@ -41,9 +45,18 @@ def in_line(column: SourceColumn, field: Field) -> str:
     return name
 
 
-def flat_json(name: str) -> str:
-    """A column of JSON as it was written, as text on one line."""
-    return f"translate({name}::text, E'\\n\\r', '  ')"
+def document_text(column: SourceColumn) -> str:
+    """A document's text, on one line.
+
+    That of ``json`` comes as it was written, line breaks too: between JSON's parts they are only space.
+    """
+    text = f"{identifier(column.name)}::text"
+    return f"translate({text}, E'\\n\\r', '  ')" if column.base == "json" else text
+
+
+def is_json_null(column: SourceColumn) -> str:
+    """The condition that a column of documents has JSON's null, which is a value and not SQL's null."""
+    return f"{column.base}_typeof({identifier(column.name)}) = 'null'"
 
 
 def whole_number(column: SourceColumn) -> str:

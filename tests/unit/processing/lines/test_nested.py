@@ -33,6 +33,16 @@ def test_a_named_field_becomes_its_own_text_and_null_stays(
             assert replaced[name] == json.dumps(value, separators=separators, ensure_ascii=ascii_only)
 
 
+def test_the_null_of_a_databases_document_is_a_text_where_its_line_says_so() -> None:
+    line = b'{"a":\tnull,"body":\tnull,"other":null,"text":"\\tnull","words":[\tnull],"b": null}'
+    names = ["body", "other", "text", "words", "b"]
+    whole = json.loads(line)
+    kept = {"text": r'"\tnull"', "words": "[\tnull]"}
+    assert json.loads(nested_as_text(line, names)) == whole | kept
+    assert json.loads(nested_as_text(line, names, documents=True)) == whole | kept | {"body": "null"}
+    assert b'"body":"null"' in nested_as_text(line, names, documents=True)
+
+
 def test_numbers_keep_their_digits() -> None:
     line = b'{"body": {"a": 1.10, "b": 123456789012345678901234567890}}'
     assert json.loads(nested_as_text(line, ["body"])) == {"body": '{"a": 1.10, "b": 123456789012345678901234567890}'}

@@ -88,6 +88,22 @@ def test_values_are_exact_and_of_the_contracts_type(database: ScratchDatabase) -
     )
 
 
+def test_the_null_of_json_is_another_than_that_of_sql_in_a_line(database: ScratchDatabase) -> None:
+    session = make(
+        database,
+        "CREATE TABLE notes (id int PRIMARY KEY, a jsonb, b json, c jsonb, d json, last_updated timestamp NOT NULL)",
+        r"""INSERT INTO notes VALUES (1, 'null', E'\t null\n', 'null', ' null', '2026-11-20'),
+           (2, NULL, NULL, NULL, NULL, '2026-11-20'), (3, '"null"', '"null"', '"null"', '"null"', '2026-11-20')""",
+    )
+    columns = {"a": "json?", "b": "json?", "c": "string?", "d": "string?"}
+    table = source_table("notes", key=["id"], id="int", **columns, last_updated="timestamp")
+    assert lines(session, copy_interval(reading_of(session, table), START, FAR)) == [
+        b'{"id":1,"a":\tnull,"b":\tnull,"c":"null","d":" null","last_updated":"2026-11-20T00:00:00"}\n',
+        b'{"id":2,"a":null,"b":null,"c":null,"d":null,"last_updated":"2026-11-20T00:00:00"}\n',
+        b'{"id":3,"a":"null","b":"null","c":"\\"null\\"","d":"\\"null\\"","last_updated":"2026-11-20T00:00:00"}\n',
+    ]
+
+
 def test_only_the_contracts_columns_are_asked_for(database: ScratchDatabase) -> None:
     session = make(database, "CREATE TABLE ledger (id int PRIMARY KEY, iban text, last_updated timestamp NOT NULL)")
     database.run(f"REVOKE ALL ON ledger FROM {shared_server().extractor.user}")
