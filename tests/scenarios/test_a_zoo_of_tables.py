@@ -336,6 +336,69 @@ def test_rows_without_the_time_that_their_fact_is_partitioned_by_are_named_by_au
             animals.insert("homeless", {"n": str(n), "created_at": created, "changed_at": AT})
         animals.extract()
         animals.heal(run="first")
-        assert [(finding.kind, *sorted(finding.keys)) for finding in animals.findings("first")] == [
+        assert [(finding.kind, *sorted(finding.keys)) for finding in animals.audited()] == [
             ("unplaced_row", (1,), (2,), (3,))  # the last one is from before the fact begins, which is no promise
         ]
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz"])
+def test_rows_that_no_extraction_and_no_partition_holds_are_fetched_once_and_lie_in_quarantine(kind: str) -> None:
+    """Nobody fetched them, and the alarm said to look for them in the quarantine."""
+    columns = {"n": ("int", "int"), "created_at": (kind, "timestamp"), "changed_at": (kind, "timestamp?")}
+    with zoo(Cage("events", columns, ("n", "created_at"))) as animals:
+        animals.run("set timezone = 'UTC'")
+        for n, at in enumerate((AT, f"{kind} 'infinity'", f"{kind} '-infinity'", f"{kind} '9999-12-31'")):
+            animals.insert("events", {"n": str(n), "created_at": at, "changed_at": at})
+        animals.extract()
+        assert quarantined(animals) == []
+        animals.heal(run="first")
+        rejected = [json.loads(line) for body in quarantined(animals) for line in body.splitlines()]
+        assert sorted((json.loads(line["content"])["n"], line["reason"]) for line in rejected) == [
+            (1, 'created_at: "infinity" is no timestamp'),
+            (2, 'created_at: "-infinity" is no timestamp'),
+            (3, "created_at: 9999-12-31 00:00:00.000000 is more than a month in the future"),
+        ]
+        assert [(each.kind, each.rows) for each in animals.audited()] == [("unplaced_row", 3)]
+        animals.run(f"update events set created_at = {AT}, changed_at = {AT} where n = 1")
+        animals.heal(run="second")
+        assert len([line for body in quarantined(animals) for line in body.splitlines()]) == 3
+        assert [row["n"] for row in animals.lake.rows("fact_events")] == [0, 1]
+
+
+class Events(Cage):
+    """One row an event, whose time is part of its key and its time of change, too."""
+
+    @property
+    def all_columns(self) -> dict[str, tuple[str, str]]:
+        return {"n": ("int", "int"), "at": ("timestamp", "timestamp")}
+
+    def source(self) -> dict[str, object]:
+        return {"key": ["n", "at"], "created_at": "at", "columns": {"n": "int", "at": "timestamp"}}
+
+    def fact(self) -> dict[str, object]:
+        own = {"n": {"type": "int", "from": "n"}, "at": {"type": "timestamp", "from": "at"}}
+        return {
+            "kind": "fact", "from": self.name, "grain": "one row per event", "key": ["n", "at"],
+            "version": ["at", "checked_at"], "partition_by": [*self.partition_by], "since": "2020-01-01",
+            "columns": own | {"deleted_at": "timestamp", "checked_at": "timestamp"},
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["month(at)", "bucket(n, 4)"])
+def test_a_key_with_a_time_of_change_that_is_none_is_refused_and_no_row_of_another_key(part: str) -> None:
+    """It was stored as 9999-12-30, marked as deleted, for the source has no such key, and fetched again for ever."""
+    with zoo(Events("events", {}, ("n", "at"), partition_by=(part,))) as animals:
+        for n, at in ((1, AT), (2, "timestamp 'infinity'"), (3, "timestamp '0044-03-15 BC'")):
+            animals.insert("events", {"n": str(n), "at": at})
+        animals.extract()
+        for run in ("first", "second"):
+            animals.heal(run=run)
+        rejected = [json.loads(line) for body in quarantined(animals) for line in body.splitlines()]
+        assert [line["reason"] for line in rejected] == [
+            'at: "infinity" is no timestamp',
+            'at: "0044-03-15T00:00:00 BC" is no timestamp',
+        ]
+        assert [row["n"] for row in animals.lake.rows("fact_events")] == [1]
+        animals.run(f"update events set at = {AT} where n = 2")
+        animals.heal(run="third")
+        assert sorted(row["n"] for row in animals.lake.rows("fact_events")) == [1, 2]

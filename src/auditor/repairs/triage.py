@@ -125,7 +125,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "time that their fact is partitioned by is none",
         "No extraction holds them: audits alone find what changes in them. Set the source's clock or its rows' times; "
         "or let the contract compare the table by keys (changed_at: none). Without the time of a partition no fact "
-        "takes them: they are in quarantine (starmend quarantine list)",
+        "takes them: those with a key are fetched once and lie in quarantine (starmend quarantine list)",
     ),
     "deleted_row": (
         "rows that the source deleted cannot be marked, for no ingest object holds them",

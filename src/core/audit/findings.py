@@ -152,8 +152,9 @@ class UnplacedRows(OfRows):
     """Rows without a place in time: the source's time of change is null, infinite, before Christ or in the future.
 
     No extraction holds them. They are compared by key and content, and fetched by key where that differs, which is
-    another finding. Those count too whose time of a fact's partition is none: no slice holds them, and they lie in
-    quarantine. ``keys`` are some of them, ``rows`` counts all, up to ten thousand.
+    another finding. Those count too whose time of a fact's partition is none: no slice holds them, they are fetched
+    once, and lie in quarantine; and those without a key, which nothing can fetch. ``keys`` are some of them, ``rows``
+    counts all, up to ten thousand.
     """
 
     rows: int

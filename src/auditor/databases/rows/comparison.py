@@ -315,6 +315,8 @@ class _Comparison:
         unplaced = Unplaced(beyond, counted.unplaced, self._rows_of(question), counted.lists)
         keys = unplaced.keys(target)
         self._compared.findings.append(UnplacedRows(dataset, table, keys, counted.unplaced))
+        if counted.lists and (nowhere := unplaced.nowhere(target, self._refused(table))):
+            self._compared.findings.append(MissingRows(dataset, table, nowhere))
         return unplaced
 
     def _without_place(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from auditor.databases.rows.content import are_refused
 from auditor.databases.rows.differences import named_whole
@@ -55,11 +56,25 @@ class Unplaced:
         """Those that lie in a slice by the time that slices bound; in a slice that is everything, all."""
         if self.rows is None or part.whole:
             return self.rows
-        own = f"{RESERVED}{PLACE}"  # where the key has a column of that name
-        places = as_array(self.rows.column(own if own in self.rows.column_names else PLACE))
+        places = self._places(self.rows)
         known = np.asarray(places.is_valid())
         at = np.asarray(places.fill_null(0).view(pa.int64()))
         return self.rows.filter(pa.array(known & (at >= part.start * 1_000_000) & (at < part.end * 1_000_000)))
+
+    def nowhere(self, target: Target, refused: Refused) -> tuple[Key, ...]:
+        """The keys of those whose time that slices bound is none, so that no slice has them.
+
+        Left out are those that were fetched and refused already: nothing else can come of them.
+        """
+        if self.rows is None or not target.column:
+            return ()
+        lost = self.rows.filter(pc.is_null(self._places(self.rows)))
+        return _keys_where(lost, target.source.key, ~are_refused(lost, self.lists, refused))
+
+    @staticmethod
+    def _places(rows: pa.Table) -> pa.Array:
+        own = f"{RESERVED}{PLACE}"  # where the key has a column of that name
+        return as_array(rows.column(own if own in rows.column_names else PLACE))
 
     def may_be_anywhere(self, target: Target) -> bool:
         """Whether the time that bounds slices is the very one that is wrong, so that any slice may be a row's own."""

@@ -206,12 +206,13 @@ def _copy(reading: Reading, fields: Sequence[Field], condition: str, checked_at:
 def _output(reading: Reading, field: Field, *, is_check: bool) -> str:
     """A column as the contract's type wants it in JSON, under the contract's name.
 
-    A cursor that is no time of the warehouse's is shown by checks as ``NO_PLACE``.
+    A cursor that is no time of the warehouse's is shown by checks as ``NO_PLACE``, unless it is part of the key: no
+    row of the source would have that one.
     """
     column = reading.relation.columns[field.name]
     name = identifier(column.name)
     if column.name == reading.changed.name:
-        if is_check:
+        if is_check and field.name not in reading.table.key:
             first, last, cursor = _moment(FIRST_PLACE, reading.clock), _moment(NO_PLACE, reading.clock), reading.cursor
             return f"CASE WHEN {cursor} >= {first} THEN least({cursor}, {last}) ELSE {last} END AS {name}"
         return name if not reading.created else f"{reading.cursor} AS {name}"
