@@ -280,13 +280,15 @@ def _warehouse(deployed: Deployment, contract: Contract) -> Mapping[str, tuple[i
 
 def _newest(contract: Contract, table: Table) -> str:
     """The newest version's instant as text; dimensions keep none, so theirs is null."""
+    from auditor.page.reading.freshness import newest_text
+
     names = [column.name for column in table.columns]
     source = contract.source_table(table.source) if table.source in [t.name for t in _tables(contract)] else None
     wanted = [source.changed_at] if source else []
     wanted += [column.name for column in table.columns if column.name in table.key and column.type.name == "timestamp"]
     for name in wanted:
         if name in names:
-            return f'cast(max("{name}") as varchar)'
+            return newest_text(name)
     return "cast(null as varchar)"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 from tests.support.zoo import Cage, Zoo, zoo
+
+from auditor.page.reading.newest import newest_stored
 
 pytestmark = pytest.mark.database
 CLOCK = Cage(
@@ -40,6 +43,7 @@ def test_a_row_with_such_a_time_is_loaded_changed_set_right_and_deleted_by_audit
         assert simulation.heal()["verify"]["healthy"]
         assert kinds(simulation.audited()) == {"unplaced_row": {2, 7}}
         assert rows_of(simulation) == {1: "a", 2: "b", 3: "a", 4: "a", 7: "a"}
+        assert wrong[0] == "+" or newest_of(simulation) == dt.datetime(2026, 11, 10, 12, tzinfo=dt.UTC)
 
         simulation.run("update clock set note = 'c' where id = 7")  # under the same wrong time
         assert kinds(simulation.audited()) == {"unplaced_row": {2, 7}, "changed_row": {7}}
@@ -52,6 +56,11 @@ def test_a_row_with_such_a_time_is_loaded_changed_set_right_and_deleted_by_audit
         assert simulation.audited() == []
         assert rows_of(simulation) == {1: "a", 2: "d", 3: "a", 4: "a"}
         assert simulation.differences() == []
+
+
+def newest_of(simulation: Zoo) -> dt.datetime | None:
+    """What the page and ``starmend status`` show: the false time stays in the history for good."""
+    return newest_stored(simulation.services(), [simulation.contracts.table("fact_clock")])["fact_clock"]
 
 
 def rows_of(simulation: Zoo) -> dict[int, str]:

@@ -14,7 +14,7 @@ from core.contract.model import Contract, Feed, Table
 from core.feeds.grid import expected_slots
 from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo
-from core.time import at_epoch, parse_athena_instant
+from core.time import NO_PLACE, at_epoch, parse_athena_instant
 
 NEWEST = 6  # receipts of each source table
 RECEIPT_DAYS = (1, 7, 31)  # how far back a feed's receipts are looked for, until there are some
@@ -58,7 +58,7 @@ def newest_by(athena: QueryRunner, tables: Sequence[Table]) -> Mapping[str, dt.d
     """The newest instant in each fact, asked of Athena in one query: of a feed's point, or of a row's change."""
     instants = {table.name: instant_column(table) for table in tables}
     parts = [
-        f'select \'{name}\' as name, cast(max("{column}") as varchar) as newest from "{name}"'
+        f"select '{name}' as name, {newest_text(column)} as newest from \"{name}\""
         for name, column in instants.items()
         if column
     ]
@@ -66,6 +66,11 @@ def newest_by(athena: QueryRunner, tables: Sequence[Table]) -> Mapping[str, dt.d
         return {}
     answers = athena.query(" union all ".join(parts)).to_dict("records")
     return {row["name"]: _utc(row["newest"]) for row in answers}
+
+
+def newest_text(column: str) -> str:
+    """SQL of a column's newest instant as text; rows without a place in time, which show ``NO_PLACE``, have none."""
+    return f'cast(max("{column}") filter (where "{column}" < timestamp \'{NO_PLACE}\') as varchar)'
 
 
 def instant_column(table: Table) -> str:

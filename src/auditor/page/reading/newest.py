@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from heapq import nlargest
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.page.reading.freshness import instant_column
@@ -16,6 +17,7 @@ from auditor.warehouse.outdated import paths_newest_first
 from auditor.warehouse.partitions import read_partition
 from core.contract.model import Table
 from core.ports import ObjectReader
+from core.time import NO_PLACE
 from core.warehouse.pointer import POINTER_NAME, pointer_key
 
 PARTITIONS = 8  # of a fact: of the newest times, and again of those that changed last
@@ -23,6 +25,8 @@ PARTITIONS = 8  # of a fact: of the newest times, and again of those that change
 
 def newest_stored(services: Services, tables: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
     """The newest instant in each fact, aware; None where no row was found. Facts whose key has no instant are left out.
+
+    Rows without a place in time, which show ``NO_PLACE``, are passed over.
 
     Read are the partitions of the newest times and those that changed last, which hold the newest row unless what was
     made again since pushed it out of both: never newer than the truth, and older only then. Raises
@@ -33,9 +37,9 @@ def newest_stored(services: Services, tables: Sequence[Table]) -> Mapping[str, d
 
 def _newest(services: Services, table: Table, column: str) -> dt.datetime | None:
     def latest(path: str) -> dt.datetime | None:
-        instant: dt.datetime | None = pc.max(
-            read_partition(services.partitions, table, path, [column]).rows[column]
-        ).as_py()
+        instants = read_partition(services.partitions, table, path, [column]).rows[column]
+        placed = pc.less(instants, pa.scalar(NO_PLACE, instants.type))
+        instant: dt.datetime | None = pc.max(instants.filter(placed)).as_py()
         return instant
 
     records = ListedOnce(services.records)

@@ -9,20 +9,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.fakes.objects import MemoryObjects
+from tests.support.athena import SCHEMA, MemoryAthena
 from tests.support.feed_simulation import FeedSimulation, feed_simulation
+from tests.support.feeds import contracts_in
 
 from auditor.page import publish
 from auditor.page.document import pages
 from auditor.page.publish import FOLDER, KEY, NAME, publish_page
 from auditor.page.reading import listings, newest
+from auditor.page.reading.freshness import newest_by
 from auditor.page.reading.gather import gather
 from auditor.page.reading.listings import ListedOnce
 from auditor.page.reading.newest import newest_stored
 from auditor.page.reading.sources import Range, Sources
 from core.errors import OutOfReach
 from core.ports import ObjectReader
+from core.time import NO_PLACE
 
 OPENS = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 
@@ -154,3 +159,11 @@ def test_the_newest_instant_is_found_in_the_partitions_of_the_newest_times_and_i
             if any(row["symbol"] == entity for row in feed.rows("fact_quote")):
                 feed.change_a_price(entity, OPENS)
         assert newest_stored(feed.services(), [table])["fact_quote"] <= held  # type: ignore[operator]
+
+
+def test_athena_is_asked_for_the_newest_instant_of_the_rows_that_have_a_place_in_time() -> None:
+    table = contracts_in().table("fact_quote")
+    for times, instant in (([NO_PLACE], None), ([OPENS.replace(tzinfo=None), NO_PLACE], OPENS)):
+        rows = pa.table({"symbol": ["A"] * len(times), "minute": times, "month": ["-"] * len(times)}, SCHEMA)
+        athena = MemoryAthena(lambda rows=rows: rows)  # type: ignore[misc]
+        assert newest_by(athena, [table]) == {"fact_quote": instant}
