@@ -77,6 +77,8 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
         known = problems.expect_one_of(f"{path}.key", name, names, what="column of this table")
         if known and not table.field(name).required:
             problems.add(f"{path}.columns.{name}", "a key is never null", f"Write {table.field(name).type}, without ?")
+        if known and table.field(name).type.name == "json":
+            problems.add(f"{path}.columns.{name}", "a document is no key: no row is asked for by it", "Write string")
     if len(set(table.key)) < len(table.key):
         problems.add(f"{path}.key", f"{list(table.key)} names a column twice", "Name each once")
     _clock_rules(table, path, problems)

@@ -88,7 +88,9 @@ def _read(column: CatalogColumn, known: Understood, why_not: str) -> Read:
     if column.name in (known.clocks.created_at, known.clocks.changed_at):
         return Read(column, ColumnType("timestamp"))
     remark = ""
-    if kind == UNBOUNDED:
+    if kind.name == "json" and column.name in known.table.key:
+        kind, remark = ColumnType("string"), "a key: kept as the text that the server prints"
+    elif kind == UNBOUNDED:
         remark = f"the source has {column.stated}, without a bound: rows with more digits are refused"
     elif column.type.kind == "text" and holds_days(column, known.sample):
         remark = "texts, but every one that was looked at is a day"

@@ -48,6 +48,7 @@ def test_a_reference_compares_values_of_one_type(tmp_path: Path) -> None:
         (f"{FACT}/version", ["is_latest"], "'is_latest' is no column of this table"),
         (f"{FACT}/since", "2040-01-01", "since: 2040-01-01 has not come yet"),
         ("source/tables/sale/columns/sale_id", "int?", "columns.sale_id: a key is never null. Write int, without ?"),
+        ("source/tables/sale/columns/sale_id", "json", "columns.sale_id: a document is no key: no row is asked for by"),
         ("source/tables/sale/key", ["sale_id", "sale_id"], "names a column twice"),
         ("source/tables/sale/columns/starmend_deleted_at", "timestamp", "names that begin with 'starmend_'"),
         ("source/tables/sale/columns/code", {"type": "string", "was": "sale_id"}, "'sale_id' is another field's name"),

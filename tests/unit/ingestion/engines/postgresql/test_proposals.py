@@ -155,3 +155,12 @@ def problems_of(seed: int, folder: Path) -> list[str]:
         finally:
             simulation.close()
     return wrong
+
+
+def test_a_document_or_an_array_in_a_key_is_proposed_as_its_text(tmp_path: Path) -> None:
+    """A document it would be as any other column, and a repair that asks for rows by it ended with an error."""
+    made = "CREATE TABLE tagged (tags int[], doc jsonb, more jsonb, at timestamptz NOT NULL, PRIMARY KEY (tags, doc))"
+    with scratch_database(made, "INSERT INTO tagged VALUES ('{1}', 'null', '[1]', now())") as database:
+        contracts = loaded(proposed_text(session_of(database.dbname), "tagged"), tmp_path)
+    fields = {field.name: field.type.name for field in contracts.dataset("tagged").source_table("tagged").fields}
+    assert (fields["tags"], fields["doc"], fields["more"]) == ("string", "string", "json")
