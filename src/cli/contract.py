@@ -15,6 +15,7 @@ import typer
 from cli.commands import examples, group
 from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
+from cli.local_contracts import as_deployed_to
 from cli.options import DEFAULT, DEFAULT_FOLDER, OUTPUT, Dataset, Environment, Folder, From, Json, Output, Source, To
 from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps, write_file
 from core.errors import Misuse
@@ -58,7 +59,7 @@ def check(
     contracts, problems = examine(folder, today=today())
     errors = [problem for problem in problems if not problem.warning]
     if live and not errors:
-        _check_live(contracts, environment, problems, as_json=as_json)
+        _check_live(as_deployed_to(environment, contracts), environment, problems, as_json=as_json)
         return
     if as_json:
         print_json([to_data(problem) for problem in problems])
@@ -149,6 +150,8 @@ def diff(
     from core.evolution.compare import compare_contracts
 
     after = load(folder, today=today())
+    if against == DEPLOYED:
+        after = as_deployed_to(environment, after)
     changes = compare_contracts(contracts_against(against, folder, environment), after)
     costs = costs_in(deployment(environment), after, changes) if against == DEPLOYED else None
     if as_json:
@@ -177,7 +180,7 @@ def suggest(
     from cli.suggesting import show_suggestions, suggest_for, suggest_of_lines, suggestions_data
     from core.authoring.load import load
 
-    contracts = load(folder, today=today())
+    contracts = as_deployed_to(environment, load(folder, today=today()))
     deployed = deployment(environment)
     secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
     objects = S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket)

@@ -62,15 +62,17 @@ def up(
     The real Terraform, applied to an emulator; a sample database and a market where contracts ask for them. Applying
     touches no data. `starmend down` ends it.
     """
-    from local.provisioning import Plan
+    from local.provisioning import Plan, as_adapted
     from local.stack import Stack, is_up
 
     _stop_on_signals()
     plan = Plan(contracts=folder.resolve(), sales_orders=orders, speed=speed)
+    running = Stack.attach(build_folder()) if is_up(build_folder()) else None
+    plan = as_adapted(plan, running.folder) if running else plan
     if database:
         plan = replace(plan, secrets=_database_secrets(plan, database))
-    if is_up(build_folder()):
-        stack = Stack.attach(build_folder())
+    if running:
+        stack = running
         changed = _apply(stack, plan, allow_destroy=allow_destroy, allow_fewer=allow_fewer, as_json=as_json)
     else:
         stack = Stack.up(build_folder(), replace(plan, speed=1 if speed is None else speed), detached=True, say=say)

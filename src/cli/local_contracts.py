@@ -1,4 +1,4 @@
-"""Contract files on this machine, held to the deployed ones that a command goes by.
+"""Contract files on this machine, held to the deployed ones that a command goes by, and as they would be deployed.
 
 Whoever has just mended a contract and gives a command that makes rows again expects the mended one to count. It does
 not until it is deployed, so such commands refuse to begin where the two differ.
@@ -17,6 +17,21 @@ from core.landing.zone import landing_of
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
+    from core.contract.model import Contracts
+
+
+def as_deployed_to(environment: str, contracts: Contracts) -> Contracts:
+    """Contracts of files as a deploy to this environment would have them.
+
+    The stack on this machine adapts some settings (``local.provisioning``): what is compared with it, or asked of its
+    sources, is adapted by the same function as what ``starmend up`` applies to it.
+    """
+    if environment != DEFAULT:
+        return contracts
+    from deploy.folders import build_folder
+    from local.provisioning import Plan, adapted, as_adapted
+
+    return adapted(contracts, as_adapted(Plan(), build_folder() / environment))
 
 
 def refuse_other_contracts(

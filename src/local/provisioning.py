@@ -35,6 +35,7 @@ STATE_BUCKET = "starmend-state"
 LAYERS = shared_layers()
 UNPACKED_LAYERS = LAYERS / "unpacked"
 VARIABLES = "variables.json"  # what Terraform was applied with
+ADAPTATION = "adaptation.json"  # what the deployed contracts say otherwise than their files
 IN_TIME = ("request-",)  # schedules that ask a provider, whose clock no stack turns faster
 # Go's default is 100, with which a quarter of what an apply costs the processor is garbage collection.
 GOGC = "400"
@@ -79,8 +80,15 @@ class Packed:
 
 
 def contracts_of(source: Path, plan: Plan) -> model.Contracts:
-    """A folder's contracts without canaries (unless the plan has them), databases with the plan's settings."""
-    contracts = load(source, today=dt.datetime.now(dt.UTC).date())
+    """A folder's contracts as a stack of this plan has them."""
+    return adapted(load(source, today=dt.datetime.now(dt.UTC).date()), plan)
+
+
+def adapted(contracts: model.Contracts, plan: Plan) -> model.Contracts:
+    """The contracts without canaries (unless the plan has them), databases with the plan's settings.
+
+    All that a stack deploys otherwise than the files say is done here, and named in ``adaptation_of``.
+    """
     kept = []
     for contract in contracts:
         if contract.source and contract.source.canary and not plan.canaries:
@@ -90,6 +98,27 @@ def contracts_of(source: Path, plan: Plan) -> model.Contracts:
             contract = replace(contract, source=replace(contract.source, settle=plan.settle, margin=margin))
         kept.append(contract)
     return replace(contracts, contracts=tuple(kept))
+
+
+def adaptation_of(plan: Plan) -> dict[str, Any]:
+    """The settings of a plan by which contracts are adapted."""
+    return {"canaries": plan.canaries, "settle": plan.settle, "margin": plan.margin}
+
+
+def remember_adaptation(folder: Path, plan: Plan) -> None:
+    """Keep how the contracts that are deployed now were adapted, whole or not at all."""
+    fresh = folder / f"{ADAPTATION}.new"
+    fresh.write_text(json.dumps(adaptation_of(plan)), encoding="utf-8")
+    fresh.replace(folder / ADAPTATION)
+
+
+def as_adapted(plan: Plan, folder: Path) -> Plan:
+    """The plan with the adaptation of the stack in this folder; its own where none is remembered there."""
+    file = folder / ADAPTATION
+    if not file.is_file():
+        return plan
+    remembered = json.loads(file.read_text(encoding="utf-8"))
+    return replace(plan, **{name: remembered[name] for name in adaptation_of(plan) if name in remembered})
 
 
 def pack(folder: Path, contracts: model.Contracts, *, say: Say) -> Packed:

@@ -35,6 +35,7 @@ from local.provisioning import (
     initialise,
     pack,
     read_variables,
+    remember_adaptation,
     terraform_of,
     variables_of,
 )
@@ -118,6 +119,7 @@ class Stack:
                 deployment = apply(folder, emulator, initialising.result(), variables, say=say)
                 filled.result()
             fill_secrets(deployment, {**values_of(database, market), **plan.secrets})
+            remember_adaptation(folder, plan)
             deployment.remember(folder)  # last: what is remembered is whole
             undo.pop_all()
         return cls(folder, emulator, deployment, database=database, market=market)
@@ -166,6 +168,7 @@ class Stack:
             self.deployment, changes = apply_again(
                 self.folder, self.emulator, self.deployment, variables, may_lose_data=may_lose_data
             )
+            remember_adaptation(self.folder, plan)
             _set_pace(self.emulator, plan)
             standing_in = values_of(self._database, self._market)
             unclaimed = {name: value for name, value in standing_in.items() if name not in own}

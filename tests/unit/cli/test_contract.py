@@ -6,11 +6,19 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import yaml
 from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
+
+from aws.deployment import Deployment
+from cli.local_contracts import refuse_other_contracts
+from core.errors import OtherContract
+from core.evolution.compare import compare_contracts
+from local.provisioning import Plan, as_adapted, contracts_of, remember_adaptation
 
 CONTRACTS = str(Path(__file__).parents[3] / "contracts")
 
@@ -75,6 +83,38 @@ def test_contracts_are_compared_with_a_folder_a_file_and_what_is_deployed(
         places = {change["place"]: (change["was"], change["becomes"]) for change in changed.data["changes"]}
         assert places["source.entities.ORCL"] == ("", "ORCL")
         assert places["warehouse.fact_quote.columns.price.type"] == ("decimal(18,6)", "decimal(20,6)")
+
+
+@pytest.mark.parametrize(
+    "plan", [Plan(), Plan(canaries=True, settle=7), Plan(settle=1, margin=1), Plan(canaries=True, settle=600, margin=9)]
+)
+def test_what_a_local_stack_adapts_is_no_change_that_somebody_made(
+    plan: Plan, starmend: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files were compared as they stand with contracts whose waits were shortened: settle, 3 -> 600."""
+    stack = Path("build/local")
+    stack.mkdir(parents=True)
+    remember_adaptation(stack, plan)
+    deployed = SimpleNamespace(environment="local", contracts=contracts_of(folder, plan))
+    for module in ("contract", "contract_changes"):
+        monkeypatch.setattr(f"cli.{module}.deployment", lambda _environment: deployed)
+    monkeypatch.setattr("cli.change_costs.costs_in", lambda *_: ())
+    given = ("contract", "diff", "--contracts", str(folder), "--env", "local", "--json")
+    same = starmend(*given)
+    assert (same.code, same.data["changes"]) == (0, [])
+    wanted = contracts_of(folder, as_adapted(Plan(contracts=folder), stack))  # what `starmend up` applies
+    assert compare_contracts(deployed.contracts, wanted) == ()
+    refuse_other_contracts(
+        cast(Deployment, deployed), [each.dataset for each in deployed.contracts], operation="heal", folder=folder
+    )
+    rewrite(folder, ("TSLA, ZM]", "TSLA, ZM, ORCL]"))
+    changed = starmend(*given)
+    assert "source.entities.ORCL" in {change["place"] for change in changed.data["changes"]}
+    wanted = contracts_of(folder, as_adapted(Plan(contracts=folder), stack))
+    places = {(change.dataset, change.place) for change in compare_contracts(deployed.contracts, wanted)}
+    assert {(change["dataset"], change["place"]) for change in changed.data["changes"]} == places
+    with pytest.raises(OtherContract, match="Deploy first: starmend up"):
+        refuse_other_contracts(cast(Deployment, deployed), ["quotes"], operation="heal", folder=folder)
 
 
 def test_a_change_that_is_refused_says_why_and_what_to_do_instead(starmend: Command, folder: Path) -> None:
