@@ -160,12 +160,16 @@ class CertifyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Causes by name: those a message was sent for, those known before, those that are over, those held back."""
+    """Causes by name: those a message was sent for, those known before, those that are over, those held back.
+
+    ``failure`` is what the audit failed with, which its execution ends with; empty where it did not fail.
+    """
 
     sent: tuple[str, ...]
     known: tuple[str, ...]
     recovered: tuple[str, ...]
     silenced: tuple[str, ...] = ()
+    failure: str = ""
 
 
 # ---------------------------------------------------------------- codec

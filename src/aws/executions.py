@@ -18,7 +18,10 @@ _ENTERED = "StateEntered"
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution. ``status`` is Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+    """An execution. ``status`` is Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
+
+    ``cause`` is why it failed; its error's name where there is no more.
+    """
 
     arn: str
     status: str
@@ -59,15 +62,7 @@ class StateMachine:
     def _described(self, execution: str) -> Execution:
         answer = self._client.describe_execution(executionArn=execution)
         output = json.loads(answer.get("output") or "{}")
-        return Execution(execution, answer["status"], output, answer.get("cause") or "")
-
-    def failure(self, execution: str) -> str:
-        """What the last failed step of an execution said, error and cause; empty where none failed."""
-        for event in reversed(self._events(execution)):
-            for name, details in event.items():
-                if name.endswith("FailedEventDetails") and event["type"] != "ExecutionFailed":
-                    return f"{details.get('error', '')} {details.get('cause', '')}".strip()
-        return ""
+        return Execution(execution, answer["status"], output, answer.get("cause") or answer.get("error") or "")
 
     def newest(self, most: int) -> list[str]:
         """The names of the newest executions, the newest first; Step Functions remembers 90 days."""
@@ -95,8 +90,3 @@ class StateMachine:
             pages = paginator.paginate(executionArn=execution, reverseOrder=True, includeExecutionData=False)
             newest_first = (event for page in pages for event in page["events"])
             return list(itertools.takewhile(lambda event: int(event["id"]) > seen, newest_first))[::-1]
-
-    def _events(self, execution: str) -> list[Any]:
-        with reaching("read execution history", execution):
-            pages = self._client.get_paginator("get_execution_history").paginate(executionArn=execution)
-            return [event for page in pages for event in page["events"]]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from core.audit.findings import Finding
     from core.audit.repair_jobs import Repair
 
+BY_HAND = "command-"  # begins the names of runs that a command started
+
 
 def auditor_of(deployed: Deployment) -> Services:
     """The auditor's services, as its functions have them, but without queue and mail: it only reads.
@@ -89,7 +91,12 @@ def _first_day(contracts: Contracts, dataset: str, source: str) -> int | None:
 
 def run_name(now: dt.datetime) -> str:
     """The name of an audit that was started by hand."""
-    return f"command-{now:%Y%m%dT%H%M%S%f}"
+    return f"{BY_HAND}{now:%Y%m%dT%H%M%S%f}"
+
+
+def how_started(run: str, *, scheduled: bool) -> str:
+    """Who started an audit: a command names it, and no schedule asks for a range (it is not ``scheduled`` then)."""
+    return "by hand" if run.startswith(BY_HAND) or not scheduled else "by the schedule"
 
 
 def finding_rows(dataset: str, findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.auditing import datasets_of, finding_rows, in_words
+from cli.auditing import datasets_of, finding_rows, how_started, in_words
 from cli.commands import examples, group
 from cli.deployed import deployment
 from cli.options import DEFAULT, Dataset, Environment, From, Json, Limit, To
@@ -63,6 +64,7 @@ def list_audits(
         show("Audits", shown, as_json=False)
         if len(shown) < len(rows):
             out.print(f"{len(rows):,} audits; the newest {len(shown):,} are shown, all of them: --limit 0")
+        _print_failures(entries[: limit or None])
     else:
         out.print("no audit ended in that time")
     newest = {entry.dataset: entry for entry in reversed(entries)}
@@ -84,8 +86,9 @@ def show_audit(
 
     deployed = deployment(environment)
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
-    known = _run_named(records, run)
-    detail = read_audit(records, known)
+    datasets = datasets_of(deployed, "", operation="show an audit")
+    known = _run_named(records, run, datasets)
+    detail = read_audit(records, known, datasets)
     if as_json:
         print_json(detail)
     else:
@@ -94,10 +97,31 @@ def show_audit(
 
 
 def entry_data(entry: Entry) -> dict[str, Any]:
-    """JSON of an audit in the journal."""
+    """JSON of an audit in the journal; ``failure`` has the parts of its error, and is null where it did not fail."""
     from dataclasses import asdict
 
-    return asdict(entry)
+    return {**asdict(entry), "failure": failure_data(entry.error)}
+
+
+def failure_data(error: str) -> dict[str, str] | None:
+    """JSON of the parts of what an audit failed with; None where it did not."""
+    from auditor.evidence.failures import failure_of
+
+    return failure_of(error).to_data() if error else None
+
+
+def _print_failures(entries: Sequence[Entry]) -> None:
+    """What each audit that failed said, and once what several did in the same words."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        if entry.error:
+            alike.setdefault((entry.dataset, entry.error), []).append(entry.run)
+    if alike:
+        out.print()
+    for (dataset, error), runs in alike.items():
+        times = f", {len(runs)} times" if len(runs) > 1 else ""
+        out.print(f"{dataset} failed{times}: ", style="red", end="")
+        out.print(error)
 
 
 def _ended(entry: Entry) -> int:
@@ -114,13 +138,22 @@ def _row(entry: Entry) -> dict[str, Any]:
         "found": sum(entry.findings.values()),
         "left": sum(entry.left.values()),
         "certificates": entry.certificates,
-        "outcome": f"failed: {entry.error}" if entry.error else ", ".join(entry.causes) or "well",
+        "outcome": f"failed: {_kind(entry.error)}" if entry.error else ", ".join(entry.causes) or "well",
         "run": entry.run,
     }
 
 
-def _run_named(records: ObjectReader, run: str) -> str:
-    """The run of that name or beginning. Raises ``Misuse`` where there is none, or more than one."""
+def _kind(error: str) -> str:
+    from auditor.evidence.failures import failure_of
+
+    return failure_of(error).error or "see below"
+
+
+def _run_named(records: ObjectReader, run: str, datasets: Sequence[str]) -> str:
+    """The run of that name or beginning. Raises ``Misuse`` where there is none, or more than one.
+
+    One that failed before its first file is known to the journal alone, by its whole name.
+    """
     from core.audit.repair_jobs import RUNS
 
     names: dict[str, None] = {}
@@ -130,13 +163,22 @@ def _run_named(records: ObjectReader, run: str) -> str:
             return run
         if len(names) > 1:
             raise Misuse("show an audit", run, "begins the names of several runs", "Write more of it")
+    if not names and _dataset_of(records, run, datasets):
+        return run
     if not names:
         remedy = "starmend audits list shows those that there are; files of a run are kept for a while only"
         raise Misuse("show an audit", run, "there is no such run", remedy)
     return next(iter(names))
 
 
-def read_audit(records: ObjectReader, run: str) -> dict[str, Any]:
+def _dataset_of(records: ObjectReader, run: str, datasets: Sequence[str]) -> str:
+    """The dataset whose journal has the run; empty where none has."""
+    from auditor.evidence.journal import find_entry
+
+    return next((dataset for dataset in datasets if find_entry(records, dataset, run)), "")
+
+
+def read_audit(records: ObjectReader, run: str, datasets: Sequence[str]) -> dict[str, Any]:
     """An audit by its files: order, findings of the first and the last scan, repairs and their outcomes, causes."""
     from auditor.evidence.journal import find_entry
     from auditor.evidence.results import AuditResult
@@ -145,7 +187,7 @@ def read_audit(records: ObjectReader, run: str) -> dict[str, Any]:
     from auditor.stories.efforts import MOST_ATTEMPTS, efforts_of
 
     order = find_run_file(records, run, "order") or {}
-    dataset = str(order.get("dataset", ""))
+    dataset = str(order.get("dataset", "")) or _dataset_of(records, run, datasets)
     scans = [find_run_file(records, run, f"audit-{number}") for number in range(MOST_ATTEMPTS)]
     results = [AuditResult.from_data(scan) for scan in scans if scan is not None]
     efforts = efforts_of(records, [run], lambda _repair: True)
@@ -155,7 +197,10 @@ def read_audit(records: ObjectReader, run: str) -> dict[str, Any]:
         "run": run,
         "dataset": dataset,
         "error": entry.error if entry else "",
+        "failure": failure_data(entry.error if entry else ""),
+        "started": how_started(run, scheduled=bool(order.get("scheduled", True))),
         "scheduled": bool(order.get("scheduled", False)),
+        "range": bool(order) and not order.get("scheduled"),
         "scanned_at": [result.audited_at for result in results],
         "windows": len(results[-1].windows) if results else 0,
         "whole": sum(window.whole for window in results[-1].windows) if results else 0,
@@ -181,7 +226,7 @@ def read_audit(records: ObjectReader, run: str) -> dict[str, Any]:
 
 
 def _print(detail: dict[str, Any]) -> None:
-    how = "by the schedule" if detail["scheduled"] else "of a range"
+    how = detail["started"] + (", of a range" if detail["range"] else "")
     out.print(
         f"{detail['run']}: {detail['dataset']}, {how}; {detail['whole']:,} of {detail['windows']:,} windows whole"
     )

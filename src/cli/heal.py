@@ -104,7 +104,7 @@ def show_healed(rows: Sequence[Mapping[str, Any]], left: Sequence[Mapping[str, A
     if as_json:
         print_json([{**row, "left": [each for each in left if each["dataset"] == row["dataset"]]} for row in rows])
         return
-    shown = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
+    shown = [{name: value for name, value in row.items() if name not in ("cause", "failure")} for row in rows]
     show("Healed", shown, as_json=False)
     if left:
         total = sum(cause["rows"] for cause in left)
@@ -142,13 +142,17 @@ def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:
 
 
 def _row(dataset: str, machine: StateMachine, execution: str) -> dict[str, Any]:
+    from auditor.evidence.failures import failure_of
+
     done = machine.describe(execution)
     certified = done.output.get("certified", {})
+    failed = failure_of(done.cause) if done.status != "SUCCEEDED" else None
     return {
         "dataset": dataset,
         "status": done.status,
         **{name: done.output.get(name, 0) for name in ("windows", "expected", "present", "absent", "missing")},
         "certificates": certified.get("certificates", 0),
         "causes": certified.get("causes", 0),
-        "cause": done.cause,
+        "cause": failed.text if failed else "",
+        "failure": failed.to_data() if failed else None,
     }

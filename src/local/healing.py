@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.evidence.failures import failure_of
 from auditor.prove import Verified, verify
 from aws.executions import StateMachine
 from aws.objects import S3ObjectStore
@@ -55,8 +56,7 @@ def audit(
         say(f"  {state}")
     done = machine.describe(arn)
     if done.status != "SUCCEEDED":
-        reason = machine.failure(arn) or done.cause
-        raise PipelineBug("audit", dataset, f"{done.status}: {reason}", "See the execution's history")
+        raise PipelineBug("audit", dataset, f"{done.status}: {failure_of(done.cause)}", "See the execution's history")
     certified = done.output["certified"]
     counts = {name: int(done.output[name]) for name in ("expected", "present", "missing", "absent")}
     return Audited(run, **counts, certificates=int(certified["certificates"]), causes=int(certified["causes"]))

@@ -20,6 +20,7 @@ from tests.support import deployed
 from tests.support.sessions import STEADY, Hour, judged_gap
 from tests.support.waiting import eventually
 
+from auditor.evidence.failures import failure_of
 from aws.executions import StateMachine
 from core.contract.model import Feed
 from core.errors import PipelineBug
@@ -186,6 +187,9 @@ def test_an_audit_that_a_step_cannot_do_has_failed(stack: Stack) -> None:
     with tripping(stack, "audit-failed"):
         arn = machine.start("of-nothing", {"dataset": "nothing"})
         assert list(machine.watch(arn, every=0.1))[-1] == "Failed"
+    said = machine.describe(arn).cause  # what the failed step said, and not how it came there
+    assert failure_of(said).text == said
+    assert ("nothing" in said, "stackTrace" in said) == (True, False), said
 
 
 @pytest.mark.long

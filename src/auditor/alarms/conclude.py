@@ -16,6 +16,7 @@ from auditor.alarms.mail import compose
 from auditor.alarms.outages import NothingBetween, is_news, places_of, remember
 from auditor.canary import canary_healed
 from auditor.events import Notices
+from auditor.evidence.failures import failure_of
 from auditor.evidence.journal import entry_of, write_entry
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import Silence, end_silence, read_silences
@@ -85,22 +86,21 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
 
 
 def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Notices:
-    """An audit that failed: its own cause, and no ``AuditFinished``."""
-    cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
+    """An audit that failed: its own cause, and no ``AuditFinished``. ``error`` is Step Functions' name and cause."""
+    failure = failure_of(error)
+    cause = Cause("audit_failed", dataset, 1, answer=failure.text, details=(f"execution {run}",))
     notices = _notify(services, dataset, [cause], run, environment)
     services.metrics(dataset).add(AUDIT_FAILED, 1)
-    _journal(services, dataset, run, notices, counts={}, error=error)
-    services.log.error("audit failed", dataset=dataset, run=run, reason=error)
-    return notices
+    _journal(services, dataset, run, notices, counts={}, error=failure.text)
+    services.log.error("audit failed", dataset=dataset, run=run, reason=failure.text)
+    return replace(notices, failure=failure.text)
 
 
 def _journal(
     services: Services, dataset: str, run: str, notices: Notices, *, counts: Mapping[str, Any], error: str = ""
 ) -> None:
     ended_at, silenced = format_second(services.now()), notices.silenced
-    entry = entry_of(
-        services.records, dataset, run, ended_at=ended_at, counts=counts, silenced=silenced, error=error[:500]
-    )
+    entry = entry_of(services.records, dataset, run, ended_at=ended_at, counts=counts, silenced=silenced, error=error)
     write_entry(services.records, entry)
 
 

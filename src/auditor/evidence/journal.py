@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from auditor.evidence.failures import failure_of
 from auditor.evidence.results import AuditResult, WindowResult, kinds_of
 from auditor.run_files import find_run_file
 from auditor.windows import DAY
@@ -29,7 +30,7 @@ class Entry:
 
     ``windows`` are how many it looked at, in these ``ranges`` of time (half-open, of many the outer bounds).
     ``findings`` count what its first scan found and ``left`` what its last scan did, by kind. ``causes`` are those
-    that it had for the admins, ``silenced`` those of them that somebody silenced. ``error``: it failed.
+    that it had for the admins, ``silenced`` those of them that somebody silenced. ``error``: it failed, with this.
     """
 
     dataset: str
@@ -65,6 +66,7 @@ class Entry:
         known: dict[str, Any] = {name: data[name] for name in cls.__slots__ if name in data}
         lists: dict[str, Any] = {name: tuple(known[name]) for name in ("causes", "silenced") if name in known}
         lists["ranges"] = tuple((start, end) for start, end in known.get("ranges", ()))
+        lists["error"] = failure_of(known.get("error", "")).text  # earlier releases kept the begin of a JSON document
         return cls(**{**known, **lists})
 
     def looked_at(self, instant: int) -> bool:

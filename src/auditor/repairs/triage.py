@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from auditor.evidence.doubts import Doubt
+from auditor.evidence.failures import failure_of
 from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
@@ -170,7 +171,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "the exchange's calendar ends soon, and nothing is expected after its end",
         "Render the contracts with a newer exchange_calendars, and deploy: starmend contract check says until when",
     ),
-    "audit_failed": ("the audit itself failed", "Look at the execution and the log of the step that failed"),
+    "audit_failed": ("the audit itself failed", "starmend audits show says of the run what its failed step said"),
 }
 
 
@@ -216,8 +217,13 @@ class Cause:
 
 
 def remedy_of(cause: Mapping[str, Any]) -> str:
-    """What to do about a cause (``Cause.to_data``), with the command for each partition that it names."""
+    """What to do about a cause (``Cause.to_data``), with the command for each partition that it names.
+
+    Of an audit that failed it is what its failed step's own error says.
+    """
     _, remedy = MEANINGS.get(cause["name"], ("", "See the runbook"))
+    if cause["name"] == "audit_failed":
+        return failure_of(cause.get("answer", "")).remedy or remedy
     partitions = cause.get("partitions", ())
     if not partitions:
         return remedy

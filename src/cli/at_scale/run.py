@@ -152,7 +152,9 @@ class RunAtScale:
             self.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.5)
         if execution.status != "SUCCEEDED":
-            problem = f"{execution.status}: {execution.cause}"
+            from auditor.evidence.failures import failure_of
+
+            problem = f"{execution.status}: {failure_of(execution.cause)}"
             raise TransientFailure("follow a run", name, problem, f"Go on with it: --resume {self.run}")
 
     def left(self, manifest: Manifest) -> list[Left]:

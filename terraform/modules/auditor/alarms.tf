@@ -3,8 +3,8 @@
 resource "aws_cloudwatch_metric_alarm" "audit_failed" {
   alarm_name = "${var.prefix}-audit-failed"
   alarm_description = join(" ", [
-    "An audit failed in one of its steps. Look at the execution's history, mend the cause; the next audit looks at the same",
-    "windows again. ${var.alarms.runbook["audit-failed"]}",
+    "An audit failed in one of its steps. starmend audits list says with what, where, and what to do; the next audit looks at",
+    "the same windows again. ${var.alarms.runbook["audit-failed"]}",
   ])
   namespace           = "AWS/States"
   metric_name         = "ExecutionsFailed"

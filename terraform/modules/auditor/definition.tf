@@ -114,12 +114,13 @@ locals {
           "run.$"     = "$$.Execution.Name"
           "error.$"   = "States.Format('{}: {}', $.failure.Error, $.failure.Cause)"
         }
-        Next = "Failed"
+        ResultPath = "$.told"
+        Next       = "Failed"
       })
       "Failed" = {
-        Type  = "Fail"
-        Error = "AuditFailed"
-        Cause = "A step of the audit failed; the admins were told. See the history of this execution."
+        Type      = "Fail"
+        Error     = "AuditFailed"
+        CausePath = "$.told.failure" # what the failed step said, without the stack trace
       }
     }
   }

@@ -35,6 +35,12 @@ STORED = Path(__file__).parents[2] / "stored_outputs"
 STORING = bool(os.environ.get("STARMEND_STORE_OUTPUTS"))
 NOW = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)
 RANGE = "--dataset quotes --from 2026-11-20T15:00 --to 2026-11-20T16:00"
+FAILED_RUN = "command-20261121T083000000000"
+SOURCE_DOWN = (
+    "TransientFailure: ask the source: starmend-dev-check: OutOfReach: connect: 127.0.0.1:5432/totesys: [Errno 111] "
+    "Connection refused. Look at the secret's host and port, the security group and the server. "
+    "Look at its log: /aws/lambda/starmend-dev-check"
+)
 ORDERS = (
     ("sales_order_id", "bigint"), ("created_at", "timestamp"), ("note", "varchar"), ("unit_price", "decimal"),
     ("agreed_payment_date", "date"), ("is_latest", "boolean"),
@@ -99,6 +105,9 @@ def known(account: Account, dev: None, starmend: Command, monkeypatch: pytest.Mo
     ended = format_second(NOW - dt.timedelta(minutes=20))
     entry = Entry("quotes", "run-1", ended, windows=3, **kinds, certificates=2, causes=("limited",))
     put(account, entry.key, json.loads(entry.to_json()))
+    failed = Entry("sales_canary", FAILED_RUN, format_second(NOW - dt.timedelta(minutes=30)), error=SOURCE_DOWN)
+    put(account, failed.key, json.loads(failed.to_json()))
+    put(account, f"audit/runs/{FAILED_RUN}/order.json", {"dataset": "sales_canary", "scheduled": True})
     put(account, "audit/runs/run-1/order.json", {"dataset": "quotes", "scheduled": True})
     put(account, "audit/runs/run-1/judgement.json", {"causes": [cause], "healing": 0, "alarmed": 60})
     put(account, pauses_key("sales"), {"pauses": [{"since": ended, "by": "user/alice", "reason": "a new server"}]})
@@ -134,6 +143,7 @@ COMMANDS = {
     "alarms-silence-misuse": "alarms silence limited --for soon",
     "audits-list": "audits list",
     "audits-show": "audits show run-1",
+    "audits-show-failed": "audits show command-20261121T0830",
     "audits-show-misuse": "audits show run-9",
     "pause": "pause sales",
     "resume-misuse": "resume quotes",
@@ -154,7 +164,10 @@ COMMANDS = {
     "run-misuse": "run extract {}",
     "query-misuse": "query ''",
 }
-JSON = ("why", "audits-list", "audits-show", "status", "alarms-list", "tables", "quarantine-list", "verify", "audit")
+JSON = (
+    "why", "audits-list", "audits-show", "audits-show-failed", "status", "alarms-list", "tables", "quarantine-list",
+    "verify", "audit",
+)  # fmt: skip
 SLOW = ("replay", "rebuild", "audit")  # given once: in a pipe
 ONCE = (*SLOW, "alarms-ack", "alarms-ack-end")  # the second time the answer is another
 CLOCKED = ("why-row", "trace")  # say when an object was written, and what it is called

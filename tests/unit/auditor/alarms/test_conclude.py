@@ -23,6 +23,14 @@ from auditor.state import DatasetState, OpenWindow, change_state
 from core.errors import TransientFailure
 from core.time import format_second
 
+SOURCE_DOWN = {
+    "errorMessage": "ask the source: starmend-dev-check: OutOfReach: connect: 127.0.0.1:5432/totesys: "
+    "[Errno 111] Connection refused. Look at the secret's host and port, the security group and the server. "
+    "Look at its log: /aws/lambda/starmend-dev-check",
+    "errorType": "TransientFailure",
+    "requestId": "0f1e2d3c",
+    "stackTrace": ['  File "/var/task/auditor/handler.py", line 13, in audit\n    return build_runtime()\n'] * 9,
+}
 COUNTS = {"expected": 60, "present": 50, "absent": 3, "missing": 7, "certificates": 1, "repaired": 5}
 
 
@@ -87,9 +95,28 @@ def test_a_failed_audit_is_a_cause_and_not_a_finished_one(services: Services) ->
     error = "TransientFailure: " + "x" * 600
     for known in (False, True):
         notices = conclude_failure(services, "quotes", "r", environment="test", error=error)
-        assert notices == Notices(() if known else ("audit_failed",), ("audit_failed",) if known else (), ())
+        expected = Notices(() if known else ("audit_failed",), ("audit_failed",) if known else (), ())
+        assert replace(notices, failure="") == expected
+        assert notices.failure == error
     assert (metric(services, "AuditFailed"), metric(services, "AuditFinished")) == ([1, 1], [])
     assert ended(services).recovered == ("audit_failed",)
+
+
+def test_a_failed_audit_says_everywhere_what_its_step_said_and_no_stack_trace(services: Services) -> None:
+    """The mail, the journal and the execution named neither source nor cause, but the begin of a stack trace."""
+    said = "TransientFailure: " + json.dumps(SOURCE_DOWN)
+    notices = conclude_failure(services, "quotes", "r", environment="test", error=said)
+    ((_, mail),) = sent(services)
+    (alarm,) = open_alarms(services.records, "quotes", now=int(services.now().timestamp()))
+    now = int(services.now().timestamp())
+    (entry,) = entries_between(services.records, "quotes", now, now + 1)
+    for text in (notices.failure, mail, alarm["answer"], entry.error):
+        assert f"TransientFailure: {SOURCE_DOWN['errorMessage']}" in text
+        assert "stackTrace" not in text
+        assert "handler.py" not in text
+    remedy = "Look at the secret's host and port, the security group and the server"
+    assert f"What to do: {remedy}." in mail
+    assert alarm["what_to_do"] == remedy
 
 
 def outage(services: Services, places: dict[str, tuple[tuple[str, str], ...]]) -> Notices:
