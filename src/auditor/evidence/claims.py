@@ -29,8 +29,8 @@ _OWN = ("run", "kind", "silent", "whole")  # what a claim says beside its place
 class Claim:
     """One answer about an entity, ranges of one day (UTC), given in a ``run`` at ``found_at``.
 
-    ``absent``: it has no point there; ``refused``: its records make none. ``silent``: the answer had no point at all.
-    ``whole``: it said for itself that it leaves nothing out.
+    ``absent``: it has no point there; ``refused``: its records make none. ``silent``: the answer had no point at all,
+    or not all that are known. ``whole``: it said for itself that it leaves nothing out.
     """
 
     dataset: str

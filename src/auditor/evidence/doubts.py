@@ -7,9 +7,9 @@ from typing import Literal
 
 from core.audit.history import Ranges
 
-# ``once``: one answer so far, or two too close. ``silent``: no answer held a point, though each asks for neighbours
-# too. ``everybody``: so it is in a whole window. ``live_broken``: live answers of the same slots made no sense.
-# ``refused``: the newest record makes no point.
+# ``once``: one answer so far, or two too close. ``silent``: no answer held a point, or all points that are known near
+# them, though each asks for neighbours too. ``everybody``: so it is in a whole window. ``live_broken``: live answers of
+# the same slots made no sense. ``refused``: the newest record makes no point.
 Reason = Literal["once", "silent", "everybody", "live_broken", "refused"]
 
 

@@ -54,7 +54,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "the provider says that it has nothing, and something speaks against it",
         "Look at the provider: no entity has anything there, live answers of the same time made no sense, or its "
         "answers lack more. It is asked again; two answers a day apart are believed, unless they lack points that "
-        "the warehouse has",
+        "it gave before",
     ),
     "refused_record": (
         "records of the provider cannot be taken",
@@ -342,7 +342,7 @@ _DOUBTED = {
     "refused": "their records make no point",
     "everybody": "it says so of all entities, for a whole window",
     "live_broken": "live answers of the same time made no sense",
-    "silent": "none of its answers held any point, though each asks for neighbours too",
+    "silent": "its answers held no point, or lacked points that were observed near them, which each asks for too",
 }
 
 

@@ -60,11 +60,15 @@ class BadPoint:
 
 @dataclass(frozen=True, slots=True)
 class KnownValue:
-    """A value that the warehouse has of an entity: its slot (epoch seconds), the history's field, and its digits."""
+    """A value that the warehouse has of an entity: its slot (epoch seconds), the history's field, and its digits.
+
+    ``given``: it came from the history itself, which then has the point unless it withdrew it.
+    """
 
     slot: int
     field: str
     value: str
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class HistoryRequest:
     ``wanted``: only those of them that lie in these ranges; empty: all. ``values_only``: the provider's values go
     into the outcome instead of the stream. ``every`` (seconds; 0: those of the contract) says that an earlier contract
     expects them, of this entity and at this cadence. ``known`` are values near the interval or inside of it, which the
-    answer is held against: one whose values are another time's is broken; one that lacks any proves no absence.
+    answer is held against: one whose values are another time's is broken, one that lacks a ``given`` one proves no
+    absence, and one that lacks any proves none by its own word.
     """
 
     dataset: str
@@ -89,12 +94,14 @@ class HistoryRequest:
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
         data = {"dataset": self.dataset, "entity": self.entity, "start": iso(self.start), "end": iso(self.end)}
+        given = sorted({each.slot for each in self.known if each.given})
         return {
             **data,
             **({"only_tell": True} if self.values_only else {}),
             **({"every": self.every} if self.every else {}),
             **({"wanted": _written(self.wanted)} if self.wanted else {}),
             **({"known": [[iso(each.slot), each.field, each.value] for each in self.known]} if self.known else {}),
+            **({"given": [iso(slot) for slot in given]} if given else {}),
         }
 
     @classmethod
@@ -103,7 +110,9 @@ class HistoryRequest:
         interval = epoch(data["start"]), epoch(data["end"])
         values_only, every = bool(data.get("only_tell")), int(data.get("every", 0))
         wanted = _read(data.get("wanted", ()))
-        known = tuple(KnownValue(epoch(at), str(field), str(value)) for at, field, value in data.get("known", ()))
+        given = {epoch(at) for at in data.get("given", ())}
+        values = [(epoch(at), str(field), str(value)) for at, field, value in data.get("known", ())]
+        known = tuple(KnownValue(*value, given=value[0] in given) for value in values)
         return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every, wanted, known)
 
 
@@ -114,13 +123,13 @@ class HistoryOutcome:
     ``healed``: durable in the stream as ``repaired``; ``unwitnessed`` are those of them whose answer held no value that
     was known before, so that nothing spoke for it but itself. ``absent``: the provider answered and has none, see
     ``evidence``; one answer is no proof yet, unless they are among the ``whole``: the answer said for itself that it
-    leaves nothing out. ``silent`` are those of ``absent`` that an answer without any point is about. ``pending``:
-    slots that are not over by the provider's own clock, or not published yet. ``refused``: slots whose record makes
-    no point; ``bad`` are the first of these records. ``unproven``: the answer lacks them, and lacks more (another page,
-    a point that is known) or is of no known time; ``reason`` says so. Any other result than ``answered`` says why the
-    rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the
-    provider named it. ``values`` are the answer to a request of ``values_only``: by slot and field, with the provider's
-    own digits; its slots count as covered.
+    leaves nothing out. ``silent`` are those of ``absent`` that an answer is about which has no point at all, or not all
+    that are known. ``pending``: slots that are not over by the provider's own clock, or not published yet. ``refused``:
+    slots whose record makes no point; ``bad`` are the first of these records. ``unproven``: the answer lacks them, and
+    lacks more (another page, a point that was given before) or is of no known time; ``reason`` says so. Any other
+    result than ``answered`` says why the rest is open; what was settled before it stays settled. ``retry_after``
+    (seconds) goes with ``limited`` where the provider named it. ``values`` are the answer to a request of
+    ``values_only``: by slot and field, with the provider's own digits; its slots count as covered.
     """
 
     result: Result

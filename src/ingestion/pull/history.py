@@ -2,14 +2,15 @@
 
 Only slots that the calendar expects are written. A slot that the provider answered for without a point is absent, as
 far as one answer can say so, with the evidence; one that it has not published yet is neither. An answer that lacks a
-point which the warehouse has leaves something out, whatever it says of itself: what it lacks beside is unproven. A
-record that makes no point is told with its slot, and keeps no other from being taken.
+point which the warehouse has is believed nothing by its own word, and one that lacks a point which the history gave
+before leaves something out: what it lacks beside is unproven. A record that makes no point is told with its slot, and
+keeps no other from being taken.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -74,7 +75,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
             continue
         if reason := _contradiction(client, answer, request.known, first, last):
             return settled.outcome(client, "broken", reason)
-        known = {each.slot for each in request.known if first <= each.slot < last}
+        known = [each for each in request.known if first <= each.slot < last]
         stopped = _settle(settled, client, entity, answer, owed, known=known, clock=clock, until=until)
         if stopped is not None:
             return stopped
@@ -190,13 +191,13 @@ def _settle(
     answer: Answer,
     owed: list[int],
     *,
-    known: Set[int],
+    known: Sequence[KnownValue],
     clock: Clock,
     until: float,
 ) -> HistoryOutcome | None:
     """Write what the answer holds; an outcome where it ends the request.
 
-    ``known`` are the slots that the warehouse has within what was asked for.
+    ``known`` are values that the warehouse has within what was asked for.
     """
     if isinstance(answer, NotEntitled):
         reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
@@ -211,27 +212,40 @@ def _settle(
     taken = _take(client, entity, answer, complete, fetched_at=clock.now())
     _deliver_all(client, entity, taken.records, clock=clock, until=until)
     settled.healed |= taken.filled
-    settled.unwitnessed |= taken.filled if known.isdisjoint(taken.slots) else set()
+    settled.unwitnessed |= taken.filled if taken.slots.isdisjoint(each.slot for each in known) else set()
     settled.refused |= taken.bad.keys()
     settled.pending |= set(owed) - set(complete)
     settled.bad += list(taken.bad.values())[: MOST_BAD - len(settled.bad)]
     rest = set(complete) - taken.filled - taken.bad.keys()
-    doubt = _doubt(answer) or _lacking(client, entity, answer, known, clock)
-    _settle_rest(settled, answer, rest, doubt=doubt, is_silent=taken.is_silent)
+    if rest:
+        lost = _lacking(client, entity, answer, {each.slot for each in known}, clock)
+        withdrawn = sorted(lost & {each.slot for each in known if each.given})
+        _settle_rest(settled, answer, rest, lost=lost, withdrawn=withdrawn, is_silent=taken.is_silent)
     return None
 
 
-def _settle_rest(settled: _Settled, answer: Data | NoData, rest: set[int], *, doubt: str, is_silent: bool) -> None:
-    """The slots that an answer lacks: absent as far as it goes, unless it cannot speak for what it lacks."""
-    if not rest:
-        return
-    if doubt:
+def _settle_rest(
+    settled: _Settled,
+    answer: Data | NoData,
+    rest: set[int],
+    *,
+    lost: Set[int],
+    withdrawn: Sequence[int],
+    is_silent: bool,
+) -> None:
+    """The slots that an answer lacks: absent as far as it goes, unless it cannot speak for what it lacks.
+
+    ``lost`` are known points that it lacks too, ``withdrawn`` those of them that the history itself gave once. Of
+    points that were observed a history may have no record (minutes without a trade): such an answer says as little as
+    a silent one.
+    """
+    if doubt := _doubt(answer) or _withdrawal(withdrawn):
         settled.unproven |= rest
         settled.reason = doubt
         return
     settled.absent |= rest
-    settled.whole |= rest if answer.whole else set()
-    settled.silent |= rest if is_silent else set()
+    settled.whole |= rest if answer.whole and not lost else set()
+    settled.silent |= rest if is_silent or lost else set()
 
 
 def _doubt(answer: Data | NoData) -> str:
@@ -241,23 +255,27 @@ def _doubt(answer: Data | NoData) -> str:
     return "" if answer.evidence.answered_at else "the answer has no Date header, so nobody knows when it was given"
 
 
-def _lacking(client: FeedClient, entity: Entity, answer: Data | NoData, known: Set[int], clock: Clock) -> str:
-    """Why an answer leaves something out, by the ``known`` slots that it lacks; empty where it has all of them.
+def _withdrawal(withdrawn: Sequence[int]) -> str:
+    if not withdrawn:
+        return ""
+    points = "1 point" if len(withdrawn) == 1 else f"{len(withdrawn)} points"
+    return f"it lacks {points} near them that the provider gave before, the first at {iso(withdrawn[0])}"
+
+
+def _lacking(client: FeedClient, entity: Entity, answer: Data | NoData, known: Set[int], clock: Clock) -> set[int]:
+    """Those of the ``known`` slots that an answer lacks.
 
     Only what the calendar owes and the provider must have published by its own clock can be demanded. A record that
     makes no point is there; a null where a column needs a value is not.
     """
     published = _current(client, answer, clock)
-    demanded = [slot for slot in sorted(known) if slot < published and _is_owed(client, entity, slot)]
+    demanded = {slot for slot in known if slot < published and _is_owed(client, entity, slot)}
     held: set[int] = set()
     if isinstance(answer, Data):
         needed = needed_fields(client.contract, client.feed, "history")
         held = {slot for slot, point in _by_slot(answer).items() if not _is_nothing(point, needed)}
         held |= {int(record.slot.timestamp()) for record in answer.bad}
-    lost = [slot for slot in demanded if slot not in held]
-    if not lost:
-        return ""
-    return f"it lacks {len(lost)} of {len(demanded)} points that are known near them, the first at {iso(lost[0])}"
+    return demanded - held
 
 
 def _is_owed(client: FeedClient, entity: Entity, slot: int) -> bool:

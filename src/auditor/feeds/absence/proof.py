@@ -3,8 +3,8 @@
 A point is absent when an answer that lacks it says for itself that it is whole, or when two answers agree, of two
 audits that are at least a quarter of ``complete_within`` apart. Where something speaks against it they have to be a
 day apart: live answers of the slot made no sense, the answers held no point at all (each asks for neighbours too, so
-that one which is alive holds some), or no entity has anything in the whole window (from three on, for two may well
-both be closed). The newest answer decides: one that refused a record is none.
+that one which is alive holds some) or not all that were observed near them, or no entity has anything in the whole
+window (from three on, for two may well both be closed). The newest answer decides: one that refused a record is none.
 """
 
 from __future__ import annotations

@@ -143,10 +143,11 @@ def _of_table(
         part = of_entity.slice_of(entity)
         near_calls = (_nearest(slots[part], steps[part], repaired[part], call, compared=compared) for call in of_calls)
         places = np.unique(np.fromiter((part.start + place for each in near_calls for place in each), np.int64))
-        for row, slot in zip(rows.take(places).to_pylist(), slots[places].tolist(), strict=True):
+        near_rows = zip(rows.take(places).to_pylist(), slots[places].tolist(), repaired[places].tolist(), strict=True)
+        for row, slot, given in near_rows:
             for column, field in fields:
                 if row[column.name] is not None:
-                    yield entity, KnownValue(slot, field, str(row[column.name]))
+                    yield entity, KnownValue(slot, field, str(row[column.name]), given)
 
 
 def _near(rows: pa.Table, times: str, entities: str, windows: Sequence[Window], names: Sequence[str]) -> pa.Table:

@@ -38,8 +38,8 @@ class Asked:
         self.acquisition.time.start = at
         self.acquisition.stream.records.clear()
 
-    def history(self, known: Iterable[int], *, end: int = SLOTS.stop) -> HistoryOutcome:
-        values = tuple(KnownValue(slot, "o", str(self.provider.price("AAA", slot))) for slot in known)
+    def history(self, known: Iterable[int], *, end: int = SLOTS.stop, given: bool = True) -> HistoryOutcome:
+        values = tuple(KnownValue(slot, "o", str(self.provider.price("AAA", slot)), given) for slot in known)
         clock = self.acquisition.time.clock
         return pull_history(
             HistoryRequest("prices", "AAA", FIRST, end, known=values),
@@ -73,7 +73,8 @@ def test_pages_that_end_normally_without_half_of_their_records_prove_nothing(ask
     assert slots(outcome.unproven) == [slot for slot in SLOTS if slot in dropped]
     assert slots(outcome.healed) == [slot for slot in SLOTS if slot not in dropped]
     assert outcome.unwitnessed == ()
-    assert outcome.reason == f"it lacks 2 of 4 points that are known near them, the first at {iso(BEFORE[1])}"
+    lacking = f"it lacks 2 points near them that the provider gave before, the first at {iso(BEFORE[1])}"
+    assert outcome.reason == lacking
 
 
 def test_the_same_pages_prove_what_they_lack_where_they_have_all_that_is_known(asked: Asked) -> None:
@@ -88,7 +89,14 @@ def test_one_known_point_that_is_lacking_is_enough(asked: Asked) -> None:
     asked.provider.holes = {("AAA", SLOTS[3]), ("AAA", gone)}
     outcome = asked.history([*BEFORE, *BEHIND])
     assert (slots(outcome.unproven), outcome.absent) == ([SLOTS[3]], ())
-    assert outcome.reason.startswith("it lacks 1 of 4 points")
+    assert outcome.reason.startswith("it lacks 1 point near them that the provider gave before")
+
+
+def test_a_history_may_lack_what_was_observed_but_then_its_own_word_is_not_enough(asked: Asked) -> None:
+    asked.provider.holes = {("AAA", SLOTS[3]), ("AAA", BEHIND[0])}  # no trade in either minute
+    outcome = asked.history([*BEFORE, *BEHIND], given=False)
+    assert slots(outcome.absent) == slots(outcome.silent) == [SLOTS[3]]
+    assert (outcome.whole, outcome.unproven) == ((), ())
 
 
 def test_an_answer_that_has_all_that_is_missing_is_not_doubted(asked: Asked) -> None:
