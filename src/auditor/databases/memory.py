@@ -78,6 +78,9 @@ class Memory:
         data = asdict(self)
         swept = {name: table.pop("repairs_swept") for name, table in data["tables"].items()}
         data[REPAIRS_SWEPT] = {name: place for name, place in swept.items() if place}
+        for columns in (*data["shapes"]["tables"].values(), *data["shapes"]["former"].values()):
+            for column in columns:
+                del column["zones"]  # no part of a shape, and no earlier release reads them
         return canonical_json({name: value for name, value in data.items() if value or name not in LATER})
 
     @classmethod

@@ -11,7 +11,7 @@ listed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -173,8 +173,9 @@ def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
 
 
 def shapes_to_data(tables: Mapping[str, Sequence[CatalogColumn]], others: Sequence[str]) -> dict[str, Any]:
-    """The answer to ``DescribeTables``, JSON-ready."""
-    return {"tables": {name: to_data(list(columns)) for name, columns in tables.items()}, "others": list(others)}
+    """The answer to ``DescribeTables``, JSON-ready. Zones are no part of a shape, and no earlier release reads them."""
+    shapes = {name: [replace(column, zones=()) for column in columns] for name, columns in tables.items()}
+    return {"tables": to_data(shapes), "others": list(others)}
 
 
 def shapes_from_data(answer: Mapping[str, Any]) -> tuple[dict[str, tuple[CatalogColumn, ...]], tuple[str, ...]]:
