@@ -50,6 +50,7 @@ class MoodyFeed(FeedSimulation):
         self.provider = provider
         self.bus = MemoryEventBus()
         self.told = OutagesTold(self.bus, self.mail)
+        self.deployed()
 
     def services(self, effects: Effects | None = None) -> Services:
         """With a bus that somebody listens to."""
@@ -166,9 +167,9 @@ def _audit(feed: MoodyFeed, tally: Tally, where: str) -> None:
 
 
 def _missing(feed: MoodyFeed, present: Set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    """The points of windows that are due, from the first audit's on, and neither there nor proven absent."""
+    """The points of windows that are due, from the deployment on, and neither there nor proven absent."""
     settled = present | {(a.entity, s) for a in _absences(feed) for f, e in a.ranges for s in range(f, e, STEP)}
-    for slot in range(int(START.timestamp()) - 3600, due_until(feed.feed, feed.provider.now), STEP):
+    for slot in range(int(START.timestamp()), due_until(feed.feed, feed.provider.now), STEP):
         yield from ((symbol, slot) for symbol in SYMBOLS if (symbol, slot) not in settled)
 
 
