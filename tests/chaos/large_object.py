@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,11 @@ def write_lines(file: Path, megabytes: int, seed: int) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _process(objects: DiskObjects, answers: Any) -> None:
+def _process(folder: Path, megabytes: int, seed: int) -> dict[str, Any]:
     """In a process of its own, so that its peak is that of this object."""
+    objects = DiskObjects(folder)
+    good, bad = objects.write_file(KEY, lambda file: write_lines(file, megabytes, seed))
+    [stored] = objects.list(KEY)
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     memory = MemoryLake(shipped_contracts())
@@ -79,15 +83,14 @@ def _process(objects: DiskObjects, answers: Any) -> None:
     peak = _resident("VmHWM") - before
     landing = landing_of(KEY)
     assert landing is not None
-    answers.put(
-        {
-            "errors": [str(error) for error in errors.values()],
-            "receipt": read_receipt(memory.records, landing),
-            "quarantined": len(memory.quarantined(KEY)),
-            "rows": memory.table("fact_sales_order").num_rows if not errors else 0,
-            "peak_mb": round(peak / (1 << 20)),
-        }
-    )
+    return {
+        "written": (stored.size, good, bad),
+        "errors": [str(error) for error in errors.values()],
+        "receipt": read_receipt(memory.records, landing),
+        "quarantined": len(memory.quarantined(KEY)),
+        "rows": memory.table("fact_sales_order").num_rows if not errors else 0,
+        "peak_mb": round(peak / (1 << 20)),
+    }
 
 
 def _resident(which: str) -> int:
@@ -98,16 +101,11 @@ def _resident(which: str) -> int:
 def large_object(options: Options) -> Result:
     """``--runs`` is the object's size in megabytes."""
     megabytes = options.amount(MEGABYTES)
-    objects = DiskObjects(options.scratch)
-    good, bad = objects.write_file(KEY, lambda file: write_lines(file, megabytes, options.seed))
-    [stored] = objects.list(KEY)
-    options.progress(f"{stored.size:,} bytes with {good + bad:,} lines are written", now=True)
-    fork = multiprocessing.get_context("fork")
-    answers = fork.SimpleQueue()
-    process = fork.Process(target=_process, args=(objects, answers))
-    process.start()
-    answer = answers.get()
-    process.join(60)
+    fresh = multiprocessing.get_context("forkserver")  # a copy of this process might hold a lock of one of its threads
+    with ProcessPoolExecutor(1, mp_context=fresh) as processes:
+        answer = processes.submit(_process, options.scratch, megabytes, options.seed).result()
+    size, good, bad = answer["written"]
+    options.progress(f"{size:,} bytes with {good + bad:,} lines are processed", now=True)
     receipt = answer["receipt"] or {}
     figures = {name: receipt.get(name) for name in ("outcome", "lines_in", "accepted", "rejected", "rows_out")}
     faults = list(answer["errors"])
