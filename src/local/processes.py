@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -20,11 +23,27 @@ MARK = "STARMEND_LOCAL_FOLDER"
 _TERM_SECONDS = 10  # PostgreSQL ends its sessions and gives its shared memory back
 _KILL_SECONDS = 5
 _ROUNDS = 3
+_GLANCE_SECONDS = 0.005
 
 
 def marked(folder: Path) -> dict[str, str]:
     """The variable that a process of this folder is started with."""
     return {MARK: str(folder.resolve())}
+
+
+def await_mark(process: subprocess.Popen[Any]) -> None:
+    """Wait until a process that was just started with a mark can be found by it, or is over.
+
+    A program that has only just taken its process over shows no environment yet.
+    """
+    while process.poll() is None and not _mark_of(process.pid):
+        time.sleep(_GLANCE_SECONDS)
+
+
+def _mark_of(pid: int) -> str:
+    with suppress(psutil.Error, OSError):
+        return str(psutil.Process(pid).environ().get(MARK, ""))
+    return ""
 
 
 def processes_below(folder: Path) -> list[psutil.Process]:
