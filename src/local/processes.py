@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -23,27 +21,13 @@ MARK = "STARMEND_LOCAL_FOLDER"
 _TERM_SECONDS = 10  # PostgreSQL ends its sessions and gives its shared memory back
 _KILL_SECONDS = 5
 _ROUNDS = 3
-_GLANCE_SECONDS = 0.005
+_TAKEN_OVER_SECONDS, _GLANCE_SECONDS = 1.0, 0.002
+_KERNEL = 2  # the process that all threads of the kernel descend from
 
 
 def marked(folder: Path) -> dict[str, str]:
     """The variable that a process of this folder is started with."""
     return {MARK: str(folder.resolve())}
-
-
-def await_mark(process: subprocess.Popen[Any]) -> None:
-    """Wait until a process that was just started with a mark can be found by it, or is over.
-
-    A program that has only just taken its process over shows no environment yet.
-    """
-    while process.poll() is None and not _mark_of(process.pid):
-        time.sleep(_GLANCE_SECONDS)
-
-
-def _mark_of(pid: int) -> str:
-    with suppress(psutil.Error, OSError):
-        return str(psutil.Process(pid).environ().get(MARK, ""))
-    return ""
 
 
 def processes_below(folder: Path) -> list[psutil.Process]:
@@ -57,12 +41,30 @@ def processes_below(folder: Path) -> list[psutil.Process]:
 def _below(folder: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         try:
-            mark = process.environ().get(MARK)
+            mark = _environment(process).get(MARK)
             alive = process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             continue
         if mark and alive and process.pid != os.getpid() and Path(mark).is_relative_to(folder):
             yield process
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """The environment of a process, waited for where a program has only just taken the process over.
+
+    Such a program shows neither arguments nor environment yet, and nobody would find it by its mark. Threads of the
+    kernel never have any.
+    """
+    until = time.monotonic() + _TAKEN_OVER_SECONDS
+    environment: dict[str, str] = process.environ()
+    while not environment and not process.cmdline() and _is_program(process) and time.monotonic() < until:
+        time.sleep(_GLANCE_SECONDS)
+        environment = process.environ()
+    return environment
+
+
+def _is_program(process: psutil.Process) -> bool:
+    return _KERNEL not in (process.pid, process.ppid()) and process.status() != psutil.STATUS_ZOMBIE
 
 
 def end_below(folder: Path) -> int:

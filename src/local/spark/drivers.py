@@ -11,7 +11,7 @@ from typing import Any
 
 from aws.executions import Execution
 from core.errors import Misuse
-from local.processes import await_mark, marked, processes_below
+from local.processes import marked, processes_below
 
 SOURCES = Path(__file__).resolve().parents[2]
 JOB = SOURCES / "processing" / "spark" / "job.py"
@@ -46,7 +46,7 @@ class LocalSpark:
         (own / SUMMARY).unlink(missing_ok=True)
         arguments = ["--code-bucket", self.code_bucket, "--environment", self.environment, "--jobs", data["jobs"]]
         with (own / LOG).open("ab") as log, (own / SUMMARY).open("wb") as summary:
-            driver = subprocess.Popen(
+            subprocess.Popen(
                 [str(self.python), str(JOB), *arguments],
                 env={**os.environ, **self.aws_environment, **self._spark(own), **marked(own)},
                 stdin=subprocess.DEVNULL,
@@ -54,7 +54,6 @@ class LocalSpark:
                 stderr=log,
                 start_new_session=True,
             )
-        await_mark(driver)
         return name
 
     def find(self, name: str) -> Execution | None:
