@@ -15,11 +15,11 @@ from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.canary import PlantedRow, newest_gap, planted_key
 from core.audit.repair_jobs import PlantGap
 from core.contract.model import Contract, Database, Feed, Table
+from core.feeds.lines import FROM_HISTORY, PROVENANCE
 from core.feeds.partitions import column_of, covers
 from core.time import at_epoch, iso
 from core.warehouse.pointer import DATA_ROOT, table_of
 
-PROVENANCE, HEALED = "provenance", "repaired"
 OLDEST = 2 * DAY  # a gap is planted every day: what proves only an older one proves nothing any more
 
 
@@ -58,7 +58,7 @@ def _point_healed(services: Services, contract: Contract, feed: Feed, *, now: in
                 pc.equal(rows.column(column_of(table, feed.time_column)), at),
                 pc.equal(rows.column(column_of(table, feed.entity_column)), entity),
             )
-            if HEALED not in rows.filter(same).column(PROVENANCE).to_pylist():
+            if FROM_HISTORY not in rows.filter(same).column(PROVENANCE).to_pylist():
                 return False
     return True
 

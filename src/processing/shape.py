@@ -29,6 +29,7 @@ from core.contract.model import (
 )
 from core.errors import PipelineBug
 from core.evolution.promised import Settling
+from core.feeds.lines import PROVENANCE
 from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type
 from core.warehouse.keys import surrogate_ids
 from core.warehouse.order import as_array, one_zero
@@ -96,7 +97,7 @@ def _values(column: Column, rows: pa.Table, origin: Origin) -> pa.Array | pa.Chu
         values = rows.column(rule.field)
         if rule.form == "time":
             return time_of_day(values)
-        if rule.field == "provenance" and LATE in column.one_of:
+        if rule.field == PROVENANCE and LATE in column.one_of:
             return _late(values, rows, origin)
         return values
     if isinstance(rule, TakeByKind):

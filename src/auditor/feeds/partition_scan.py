@@ -26,12 +26,12 @@ from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, Orph
 from core.contract.model import Contract, Feed, Table
 from core.errors import of_kind
 from core.feeds.calendar import FOREVER
+from core.feeds.lines import PROVENANCE
 from core.feeds.partitions import column_of, entities_in, period_of
 from core.ports import PartitionStore
 from core.warehouse.canonical_rows import proof_of
 from core.warehouse.keys import first_kept
 
-PROVENANCE = "provenance"
 Cells = npt.NDArray[np.uint8]
 
 

@@ -39,6 +39,7 @@ from core.contract.model import Feed, Table, TradingCalendar
 from core.errors import InvalidData, Misuse
 from core.feeds.calendar import entities_at, slot_of, spans_of_cadence
 from core.feeds.grid import expected_slots
+from core.feeds.lines import PROVENANCE
 from core.feeds.partitions import column_of
 from core.landing.zone import FEEDS, QUARANTINE
 from core.ports import ObjectInfo
@@ -87,7 +88,7 @@ class _PointReader:
     def evidence(self) -> PointEvidence:
         services, dataset, slot = self._services, self._table.dataset, self._slot
         holding = read_holding(services.partitions, self._table, self._path(), self._key())
-        provenance = provenance_of(holding.row, _column(self._table, "provenance"))
+        provenance = provenance_of(holding.row, _column(self._table, PROVENANCE))
         arrivals = tuple(self._arrivals(holding.row))
         window = self._window()
         row = self._completeness(window)

@@ -9,7 +9,7 @@ from core.authoring.name_rules import comment_fits, no_lookalikes
 from core.authoring.problems import Problems
 from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, Field, SourceTable, Table, Take
 from core.errors import BadContract
-from core.feeds.lines import ADDED
+from core.feeds.lines import ADDED, FROM_HISTORY, PROVENANCE
 from core.feeds.providers import (
     NO_PROVIDER,
     asks_live,
@@ -26,8 +26,7 @@ from core.time import zone_names
 from core.warehouse.current_state import ENTITIES
 
 _ARRIVED = "arrived"  # the partition key of a feed's raw lines
-_PROVENANCE = "provenance"
-_PROVENANCES, _KINDS = ("observed", "repaired"), ("live", "history")
+_PROVENANCES, _KINDS = ("observed", FROM_HISTORY), ("live", "history")
 
 
 def source_rules(contract: Contract, problems: Problems) -> None:
@@ -182,16 +181,16 @@ def _facts_take_points(feed: Feed, fact: Table, path: str, problems: Problems) -
         where = f"{path}.columns.{taken[feed.entity_column].name}.type"
         problems.add(where, f"an entity's name is no {taken[feed.entity_column].type}", "Make the type string")
     entities = tuple(entity.name for entity in feed.entities)
-    for name, values in ((_PROVENANCE, _PROVENANCES), ("kind", _KINDS), (feed.entity_column, entities)):
+    for name, values in ((PROVENANCE, _PROVENANCES), ("kind", _KINDS), (feed.entity_column, entities)):
         for value in values if name in taken else ():
             if broken := broken_rule(taken[name], value):
                 where = f"{path}.columns.{taken[name].name}"
                 problems.add(where, f"{value!r}, which lines have, breaks {broken}", "Let the rule bear it")
                 break
     for column in fact.columns:
-        if column.name == _PROVENANCE and taken.get(_PROVENANCE) != column:
+        if column.name == PROVENANCE and taken.get(PROVENANCE) != column:
             remedy = "Give the column another name"
-            problems.add(f"{path}.columns.{_PROVENANCE}", "is not what lines say of their points' origin", remedy)
+            problems.add(f"{path}.columns.{PROVENANCE}", "is not what lines say of their points' origin", remedy)
 
 
 def _entities_are_expected(feed: Feed, problems: Problems) -> None:
@@ -231,7 +230,7 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
         remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
         problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
     columns = {column.name for table in contract.tables if table.kind == "fact" for column in table.columns}
-    if feed.canary and _PROVENANCE not in columns:
+    if feed.canary and PROVENANCE not in columns:
         problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
     if feed.sample.points:
         _sample_can_be_taken(contract, feed, problems)

@@ -31,7 +31,8 @@ Value = str | int | bool | Decimal | datetime | None
 LONGEST_LINE = 1_000_000  # bytes; Firehose takes 1,000 KiB a record, Kinesis 1 MiB with its key
 DEEPEST = 100  # levels of a JSON value; processing refuses lines of 500
 MAX_DIGITS = 60  # beyond every decimal(38, s); also keeps 1e999999999 from being written out
-ADDED = ("kind", "provenance", "fetched_at", "dataset")
+PROVENANCE, FROM_HISTORY = "provenance", "repaired"
+ADDED = ("kind", PROVENANCE, "fetched_at", "dataset")
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?\d{1,60}(\.\d{1,60})?([eE][+-]?\d{1,3})?")
 _NUMERIC = ("int", "bigint", "decimal", "double")
@@ -61,7 +62,7 @@ def encode_line(point: PointLine, *, dataset: str, feed: Feed) -> bytes:
         feed.entity_column: point.entity,
         feed.time_column: iso(point.slot),
         "kind": point.kind,
-        "provenance": point.provenance,
+        PROVENANCE: point.provenance,
         "fetched_at": format_instant(point.fetched_at),
         "dataset": dataset,
     }

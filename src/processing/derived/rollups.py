@@ -19,6 +19,7 @@ from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, Tra
 from core.errors import InvalidData, LostCommit, PipelineBug, of_kind
 from core.feeds.calendar import validities
 from core.feeds.grid import expected_slots
+from core.feeds.lines import FROM_HISTORY, PROVENANCE
 from core.feeds.partitions import column_of, entities_in, period_of
 from core.ports import ObjectReader
 from core.time import epoch, iso
@@ -210,8 +211,8 @@ def _on_grid(rollup: Rollup, groups: _Groups, facts: pa.Table, owed: Cells) -> t
 
 def _repaired(facts: pa.Table, rows: Ints, slots: Ints, owed: Cells) -> Cells:
     cells = np.zeros_like(owed)
-    if "provenance" in facts.column_names:
-        repaired = np.asarray(pc.fill_null(pc.equal(as_array(facts.column("provenance")), "repaired"), False))
+    if PROVENANCE in facts.column_names:
+        repaired = np.asarray(pc.fill_null(pc.equal(as_array(facts.column(PROVENANCE)), FROM_HISTORY), False))
         cells[rows[repaired], slots[repaired]] = True
     return cells
 

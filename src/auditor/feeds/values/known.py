@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.feeds.points import MICROSECONDS
-from auditor.feeds.values.sample import FROM_HISTORY, PROVENANCE
 from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan
 from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Window, partitions_of
 from core.audit.history import NEAR, KnownValue, Ranges
 from core.contract.model import Column, Contract, Feed, Table, TradingCalendar
 from core.feeds.grid import Bitmap, Slots, expected_slots, steps_of
+from core.feeds.lines import FROM_HISTORY, PROVENANCE
 from core.feeds.partitions import column_of
 from core.feeds.providers import NO_PROVIDER, comparable, history_span
 

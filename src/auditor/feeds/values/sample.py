@@ -24,7 +24,7 @@ from core.audit.findings import DisputedValue
 from core.audit.repair_jobs import Compare
 from core.contract.model import Contract, Feed, Table
 from core.feeds.calendar import validity
-from core.feeds.lines import rounding
+from core.feeds.lines import FROM_HISTORY, PROVENANCE, rounding
 from core.feeds.partitions import column_of, covers
 from core.feeds.providers import comparable, history_delay
 from core.ports import PartitionStore
@@ -33,8 +33,6 @@ from core.time import iso
 ProviderValues = Mapping[
     tuple[str, int], Mapping[str, str]
 ]  # by entity and slot: the history's fields, as it wrote them
-PROVENANCE = "provenance"
-FROM_HISTORY = "repaired"
 
 
 def choose_sample(
