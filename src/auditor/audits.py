@@ -13,9 +13,10 @@ from auditor.evidence.certificates import Certified
 from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
 from auditor.feeds.certify import unmade_rollups
+from auditor.repairs.causes import Cause
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import Cause, Triage, triage_findings
+from auditor.repairs.triage import Triage, triage_findings
 from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import read_state

@@ -148,7 +148,7 @@ def _said(silence: Silence) -> str:
 def _dataset_of(deployed: Deployment, records: Any, alarm: str, dataset: str, *, wants_open: bool, now: int) -> str:
     """The dataset whose alarm is meant. Raises ``Misuse`` where none has it, or several have."""
     from auditor.interventions.silences import read_silences
-    from auditor.repairs.triage import MEANINGS
+    from auditor.repairs.causes import MEANINGS
     from auditor.standing.alarms import open_alarms
     from core.authoring.problems import nearest
 

@@ -182,7 +182,7 @@ def read_audit(records: ObjectReader, run: str, datasets: Sequence[str]) -> dict
     """An audit by its files: order, findings of the first and the last scan, repairs and their outcomes, causes."""
     from auditor.evidence.journal import find_entry
     from auditor.evidence.results import AuditResult
-    from auditor.repairs.triage import MEANINGS, Cause
+    from auditor.repairs.causes import Cause, meaning_of
     from auditor.run_files import find_run_file
     from auditor.stories.efforts import MOST_ATTEMPTS, efforts_of
 
@@ -218,10 +218,7 @@ def read_audit(records: ObjectReader, run: str, datasets: Sequence[str]) -> dict
             }
             for effort in efforts
         ],
-        "causes": [
-            {"alarm": cause.name, "rows": cause.count, "meaning": MEANINGS.get(cause.name, (cause.name, ""))[0]}
-            for cause in causes
-        ],
+        "causes": [{"alarm": cause.name, "rows": cause.count, "meaning": meaning_of(cause.name)} for cause in causes],
     }
 
 

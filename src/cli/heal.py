@@ -120,7 +120,7 @@ def exit_code_of(rows: Sequence[Mapping[str, Any]]) -> int:
 
 def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:
     """What a run left unhealed, by cause: how much, where, and what to do."""
-    from auditor.repairs.triage import Cause, remedy_of
+    from auditor.repairs.causes import Cause, remedy_of
     from auditor.run_files import find_run_file
 
     judgement = find_run_file(records, run, "judgement") or {"causes": [], "healing": 0}

@@ -13,8 +13,8 @@ from tests.support.planning import ACCOUNT, managed
 from tests.terraform.conftest import ROOT
 
 from auditor.notifications.compose import Origin, alarm_event, finding_events, repair_events
+from auditor.repairs.causes import MEANINGS, Cause
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import MEANINGS, Cause
 from aws.event_bus import SOURCE
 from core.audit.findings import MissingPoints
 from core.audit.repair_jobs import Revive

@@ -21,7 +21,7 @@ from auditor.evidence.journal import entry_of, write_entry
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import Silence, end_silence, read_silences
 from auditor.notifications.send import announce_alarm, announce_run
-from auditor.repairs.triage import Cause
+from auditor.repairs.causes import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state

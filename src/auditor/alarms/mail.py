@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditor.notifications.compose import section_url
-from auditor.repairs.triage import MEANINGS, Cause, remedy_of
+from auditor.repairs.causes import Cause, meaning_of, remedy_of
 
 SUBJECT = 100  # SNS's limit, characters
 NAMED = 20
@@ -18,7 +18,7 @@ def compose(
 
     ``notes`` say what operators decided: that the dataset is paused, that this mail was held back.
     """
-    meaning, _ = MEANINGS.get(cause.name, (cause.name.replace("_", " "), ""))
+    meaning = meaning_of(cause.name)
     subject = f"[{environment}] {cause.dataset}: {meaning}"
     lines = [f"{cause.dataset}: {meaning}.", ""]
     if cause.entities:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from auditor.repairs.triage import Places
+from auditor.repairs.causes import Places
 from core.time import epoch
 
 MOST_SPANS = 10  # that are remembered of an entity, the oldest ones as one

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.repairs.causes import Cause, meaning_of, remedy_of
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import MEANINGS, Cause, remedy_of
 from core.audit.certificate import Certificate
 from core.audit.findings import Finding, size_of
 from core.audit.repair_jobs import executor_of, repair_to_data
@@ -117,10 +117,9 @@ def alarm_event(origin: Origin, cause: Cause, state: str, *, runbook: str, repor
 
     ``incident`` is the same for both, so that what opens a ticket can close it.
     """
-    meaning, _ = MEANINGS.get(cause.name, (cause.name.replace("_", " "), ""))
     body = {
         "incident": f"{origin.project}/{origin.environment}/{origin.dataset}/{cause.name}",
-        "meaning": meaning,
+        "meaning": meaning_of(cause.name),
         "remedy": remedy_of(cause.to_data()),
         "runbook": section_url(runbook, cause.name),
         "cause": cause.to_data(),

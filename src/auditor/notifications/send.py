@@ -12,8 +12,8 @@ from functools import partial
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.results import AuditResult
 from auditor.notifications.compose import Origin, alarm_event, certificate_events, finding_events, repair_events
+from auditor.repairs.causes import Cause
 from auditor.repairs.outcomes import read_reports
-from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from core.audit.certificate import Certificate

@@ -12,7 +12,7 @@ import numpy as np
 from auditor.page.condition import Banner, Condition, Facts
 from auditor.page.coverage import STATES, Counts, FeedView
 from auditor.page.tables import TableView
-from auditor.repairs.triage import MEANINGS, remedy_of
+from auditor.repairs.causes import meaning_of, remedy_of
 from core.time import epoch, iso
 
 # ---------------------------------------------------------------- audits
@@ -227,12 +227,11 @@ class Alarm:
 def shape_alarm(memory: Mapping[str, Any], *, silences: Mapping[str, str] | None = None) -> Alarm:
     """An alarm from the auditor's memory of a mailed cause."""
     cause = memory["cause"]
-    meaning, _ = MEANINGS.get(cause["name"], ("", ""))
     return Alarm(
         dataset=cause["dataset"],
         name=cause["name"],
-        meaning=meaning or cause["name"].replace("_", " "),
-        remedy=remedy_of(cause) if meaning else "The runbook has a section of this name",
+        meaning=meaning_of(cause["name"]),
+        remedy=remedy_of(cause),
         count=cause["count"],
         entities=tuple(cause["entities"]),
         since=memory["since"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.interventions.silences import read_silences
-from auditor.repairs.triage import MEANINGS, Cause, remedy_of
+from auditor.repairs.causes import Cause, meaning_of, remedy_of
 from core.ports import ObjectReader
 
 
@@ -25,14 +25,13 @@ def open_alarms(records: ObjectReader, dataset: str, *, now: int) -> list[dict[s
         if not memory.get("open"):
             continue
         cause = Cause.from_data(memory["cause"])
-        meaning, _ = MEANINGS.get(cause.name, (cause.name.replace("_", " "), ""))
         rows.append(
             {
                 "dataset": dataset,
                 "alarm": cause.name,
                 "since": memory["since"],
                 "rows": cause.count,
-                "meaning": meaning,
+                "meaning": meaning_of(cause.name),
                 "what_to_do": remedy_of(memory["cause"]),
                 "entities": list(cause.entities),
                 "details": list(cause.details),

@@ -9,7 +9,7 @@ from typing import Any
 from auditor.evidence.absent import Absence
 from auditor.evidence.claims import Claim
 from auditor.evidence.journal import Entry
-from auditor.repairs.triage import MEANINGS, remedy_of
+from auditor.repairs.causes import meaning_of, remedy_of
 from auditor.stories.arrivals import Arrival, arrival_events
 from auditor.stories.efforts import Effort, audited_events
 from auditor.stories.holding import Holding, certificate_events, holding_events
@@ -100,7 +100,7 @@ def _verdict(evidence: PointEvidence) -> tuple[Verdict, str]:
     if when.due > when.now:
         return "settling", f"{name} is not there yet: it is due from {iso(when.due)} on"
     if evidence.causes:
-        names = " and ".join(dict.fromkeys(_meaning(cause) for cause in evidence.causes))
+        names = " and ".join(dict.fromkeys(meaning_of(cause["cause"]["name"]) for cause in evidence.causes))
         return "alarmed", f"{name} is missing, and the admins were called: {names}"
     if when.paused:
         return "paused", f"{name} is not there, and nobody owes it meanwhile: {when.paused}"
@@ -121,11 +121,6 @@ def _present(evidence: PointEvidence, name: str) -> tuple[Verdict, str]:
     }
     certified = " and certified" if evidence.window.get("status") == "certified" else ""
     return verdict, f"{name} is there{certified}: it {sentences[verdict]}"
-
-
-def _meaning(cause: Named) -> str:
-    name = str(cause["cause"]["name"])
-    return MEANINGS.get(name, (name.replace("_", " "), ""))[0]
 
 
 # ---------------------------------------------------------------- what happened
@@ -151,7 +146,8 @@ def _events(evidence: PointEvidence) -> Iterator[Event]:
         yield Event(iso(absence.found_at), "absent", f"proven by {absence.proof or 'one answer'}", absence.key)
     for cause in evidence.causes:
         silence = f"; the mail is held back: {cause['held']}" if cause.get("held") else ""
-        yield Event(str(cause["since"]), "alarmed", f"{cause['cause']['name']}: {_meaning(cause)}{silence}")
+        name = str(cause["cause"]["name"])
+        yield Event(str(cause["since"]), "alarmed", f"{name}: {meaning_of(name)}{silence}")
     yield from certificate_events(evidence.certificates)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from auditor.evidence.journal import Entry
-from auditor.repairs.triage import MEANINGS, remedy_of
+from auditor.repairs.causes import meaning_of, remedy_of
 from auditor.stories.arrivals import Arrival, arrival_events
 from auditor.stories.efforts import Effort, audited_events
 from auditor.stories.holding import Holding, certificate_events, holding_events
@@ -16,6 +16,7 @@ from auditor.stories.story import Event, Story, Verdict, in_order
 from core.audit.certificate import Certificate
 from core.landing.zone import REPAIR
 from core.time import iso
+from core.warehouse.keys import OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _verdict(evidence: RowEvidence) -> tuple[Verdict, str]:
     name, refusal = name_of(evidence.key), _refusal(evidence)
     if evidence.before and evidence.holding.row is None and evidence.says.has is not False:
         kept = f"{evidence.table} keeps rows from {evidence.begins} on"
-        return "outside", f"{name} is of {evidence.before}, and {kept}: outside of the promise"
+        return "outside", f"{name} is of {evidence.before}, and {kept}: {OUTSIDE}"
     if evidence.unplaced and evidence.says.has is not False and not _newer_refused(evidence):
         return "unplaced", f"{name} {_taken(evidence)}, and has no place in time: {evidence.unplaced}"
     if evidence.holding.row is not None and not _newer_refused(evidence):
@@ -175,7 +176,7 @@ def _events(evidence: RowEvidence) -> Iterator[Event]:
         yield Event(effort.at, "tried", what, effort.job)
     for cause in evidence.causes:
         name = str(cause["cause"]["name"])
-        yield Event(str(cause["since"]), "alarmed", f"{name}: {MEANINGS.get(name, (name, ''))[0]}")
+        yield Event(str(cause["since"]), "alarmed", f"{name}: {meaning_of(name)}")
     yield from certificate_events(evidence.certificates)
 
 

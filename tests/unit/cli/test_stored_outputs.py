@@ -25,7 +25,7 @@ from auditor.evidence.completeness import completeness_key
 from auditor.evidence.journal import Entry
 from auditor.interventions.pauses import pauses_key
 from auditor.interventions.silences import Silence
-from auditor.repairs.triage import Cause
+from auditor.repairs.causes import Cause
 from aws.athena import Athena
 from cli.auditing import auditor_of
 from core.time import format_second

@@ -15,7 +15,7 @@ from tests.unit.cli.currencies import CURRENCY, currency
 from auditor.alarms.conclude import cause_key
 from auditor.evidence.journal import Entry
 from auditor.interventions.silences import Silence
-from auditor.repairs.triage import Cause
+from auditor.repairs.causes import Cause
 from core.errors import TransientFailure
 from core.time import format_second
 

@@ -15,7 +15,7 @@ from auditor.events import Notices
 from auditor.evidence.journal import entries_between, last_ended
 from auditor.interventions.pauses import change_pauses
 from auditor.interventions.silences import Silence, write_silence
-from auditor.repairs.triage import Cause
+from auditor.repairs.causes import Cause
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.standing.alarms import open_alarms

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditor.alarms.mail import NAMED, SUBJECT, compose
-from auditor.repairs.triage import MEANINGS, Cause
+from auditor.repairs.causes import MEANINGS, Cause
 
 LIMITED = Cause(
     "limited",

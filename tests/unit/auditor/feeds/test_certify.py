@@ -13,7 +13,8 @@ from auditor.evidence.completeness import COMPLETENESS
 from auditor.evidence.results import WindowResult
 from auditor.feeds.certify import causes_of
 from auditor.prove import verify
-from auditor.repairs.triage import Cause, Triage
+from auditor.repairs.causes import Cause
+from auditor.repairs.triage import Triage
 from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import Scope
 from core.audit.repair_jobs import Restate, find_job

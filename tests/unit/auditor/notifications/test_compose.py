@@ -23,8 +23,8 @@ from auditor.notifications.compose import (
     finding_events,
     repair_events,
 )
+from auditor.repairs.causes import MEANINGS, Cause
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import MEANINGS, Cause
 from aws.event_bus import SOURCE
 from core.audit.certificate import Certificate
 from core.audit.findings import BrokenRule, DeletedRows, Finding, LostObject, MissingPoints

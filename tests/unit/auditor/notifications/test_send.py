@@ -16,7 +16,7 @@ from auditor.evidence.results import AuditResult
 from auditor.notifications.compose import ALARM, FINDING, REPAIR
 from auditor.notifications.compose import CERTIFICATE as CERTIFIED
 from auditor.notifications.send import ATTEMPTS
-from auditor.repairs.triage import Cause
+from auditor.repairs.causes import Cause
 from auditor.run_files import run_file_key, write_run_file
 from auditor.services import Services
 from core.audit.findings import Finding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
+from auditor.repairs.causes import MEANINGS, Cause
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.plan import Deferred, Plan, Unrepairable
-from auditor.repairs.triage import MEANINGS, REBUILD, Cause, Triage, describe, remedy_of, triage_findings
+from auditor.repairs.triage import Triage, describe, triage_findings
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, LostObject, MissingPoints
 from core.audit.history import Evidence, HistoryOutcome
 from core.audit.repair_jobs import FetchHistory
 
-RUNBOOK = Path(__file__).parents[4] / "docs" / "runbook.md"
 FEED = contracts_in().feed("quotes")
 START = 1_795_185_000
 POINTS = MissingPoints("quotes", "AAPL", ((START, START + 300),), 5)
@@ -42,29 +41,18 @@ def causes(triage: Triage) -> list[str]:
     return [cause.name for cause in triage.causes]
 
 
-def test_every_cause_that_is_mailed_has_a_section_in_the_runbook() -> None:
-    sections = {line.lstrip("# ") for line in RUNBOOK.read_text().splitlines() if line.startswith("##")}
-    assert {name.replace("_", "-") for name in MEANINGS} <= sections
-
-
 def test_every_kind_of_finding_that_may_be_left_has_a_meaning() -> None:
     kinds = {kind.__dataclass_fields__["kind"].default for kind in get_args(Finding)}
     assert kinds - {"missing_point", "held_partition", "unhashed_row"} <= MEANINGS.keys()
 
 
-def test_a_remedy_names_the_partitions_that_the_cause_is_about() -> None:
-    paths = [f"month=2026-{month:02d}" for month in range(1, 10)]
-    broken = [BrokenPartition("sales", "fact_payment", path, "gone") for path in paths]
-    (cause,) = triaged(*broken[:1], BrokenPartition("sales", "dim_staff", "", "gone")).causes
-    assert remedy_of(cause.to_data()) == (
-        "Run: starmend rebuild dim_staff; starmend rebuild fact_payment --partition month=2026-01"
-    )
-    assert Cause.from_data(json.loads(json.dumps(cause.to_data()))) == cause
-    (cause,) = triaged(*broken).causes
-    assert remedy_of(cause.to_data()).endswith(" --partition month=2026-05; and the others likewise")
-    for name in MEANINGS:
-        assert remedy_of({"name": name}) == MEANINGS[name][1], "where no partition is named"
-    assert REBUILD in remedy_of({"name": "broken_object"})
+def test_a_cause_names_its_partitions_in_order() -> None:
+    gone = [
+        BrokenPartition("sales", table, path, "gone")
+        for table, path in (("fact_payment", "month=1"), ("dim_staff", ""))
+    ]
+    (cause,) = triaged(*gone).causes
+    assert cause.partitions == ("dim_staff", "fact_payment/month=1")
 
 
 def test_points_that_nobody_asked_for_yet_may_still_heal_until_they_are_overdue() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from tests.support.mirrored import Shop
 
+from auditor.repairs.causes import MEANINGS
 from auditor.repairs.plan import Plan
-from auditor.repairs.triage import MEANINGS, triage_findings
+from auditor.repairs.triage import triage_findings
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from core.audit.findings import LaggingMirror, findings_from_data, findings_to_data
 from core.mirroring.lag import MirrorPromise
