@@ -14,6 +14,7 @@ from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
 from auditor.feeds.certify import unmade_rollups
 from auditor.repairs.causes import Cause
+from auditor.repairs.dead_letters import causes_of_letters
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
@@ -142,6 +143,7 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         doubts=result.doubts,
     )
     causes = (*triage.causes, *_unmade_rollups(services, audit, triage), *_calendar_ends(services, audit))
+    causes += causes_of_letters(order.dataset, result.letters, causes)
     triage = replace(triage, causes=causes)
     data = {
         "causes": [cause.to_data() for cause in triage.causes],

@@ -15,7 +15,7 @@ from core.json import canonical_json
 from core.mirroring.audited import STATES
 
 # What every audit looks at as a whole, whatever its range: one that finds none of it knows that it is over.
-_OF_NO_RANGE = frozenset({"lagging_mirror"})
+_OF_NO_RANGE = frozenset({"lagging_mirror", "dead_letter", "unclaimed_message"})
 
 
 def still_open(causes: Sequence[str], *, beside: bool) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from aws.failures import reaching
 
 AT_ONCE = 10  # ReceiveMessage's limit
 MOST = 200  # messages that are read at once
+EVERYWHERE = 1  # second: an answer without one is of some of SQS's servers, and may be empty while messages lie there
 HIDDEN_SECONDS = 30  # from other readers, while they are sent; then they can be read again
 
 
@@ -42,7 +43,10 @@ class SqsDeadLetters:
         while len(messages) < MOST:
             with reaching("receive dead letters", self._url):
                 answer = self._client.receive_message(
-                    QueueUrl=self._url, MaxNumberOfMessages=AT_ONCE, VisibilityTimeout=hidden, WaitTimeSeconds=0
+                    QueueUrl=self._url,
+                    MaxNumberOfMessages=AT_ONCE,
+                    VisibilityTimeout=hidden,
+                    WaitTimeSeconds=EVERYWHERE,
                 )
             fresh = {
                 hashlib.sha256(message["Body"].encode()).hexdigest()[:32]: (message["Body"], message["ReceiptHandle"])

@@ -20,7 +20,7 @@ from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
 from auditor.evidence.completeness import COUNTS
 from auditor.evidence.results import AuditResult, WindowResult
-from auditor.repairs.dead_letters import find_dead_letters
+from auditor.repairs.dead_letters import SeenLetters, look_at_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.warehouse.derived import derived_findings
@@ -68,6 +68,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     compared = compare_slices(services, terms, order.slices)
     newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
     sampled = compare_sample(services, contract, order, newest) if order.beside else Sampled()
+    letters = look_at_dead_letters(services, order.dataset, memory.redriven) if order.beside else SeenLetters()
     findings: list[Finding] = [*compared.findings]
     if order.beside:
         findings = [
@@ -76,7 +77,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
             *findings,
             *sampled.findings,
             *_parameter_findings(services, source, names, arrivals, before, now),
-            *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
+            *letters.findings,
             *_slow_sweep(order, source),
             *changed_source(order.dataset, shapes),
             *find_lagging_mirrors(services, contract),
@@ -100,6 +101,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         swept_until=unreferenced.until,
         seen_until=int(min([_promised(source, now), *brought.values()]).timestamp()),
         amiss=_known_amiss(contract, order, memory, windows),
+        letters=letters.left,
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)

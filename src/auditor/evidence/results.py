@@ -55,7 +55,8 @@ class AuditResult:
     proven. ``swept_until`` is the key at which the sweep of unreferenced objects goes on. ``known`` are values near
     what is to be asked for, by entity. ``seen_until``: extraction had
     brought the rows of before it of every table (epoch seconds; None: not told). ``amiss``: where the first slice
-    begins that is not whole, by a database's table.
+    begins that is not whole, by a database's table. ``letters`` are the dead letters that no repair moves: the begin of
+    each by its hash, by cause.
     """
 
     dataset: str
@@ -72,6 +73,7 @@ class AuditResult:
     known: Mapping[str, tuple[KnownValue, ...]] = field(default_factory=dict)
     seen_until: int | None = None
     amiss: Mapping[str, int] = field(default_factory=dict)
+    letters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def subject_of(self, window: WindowResult) -> str:
         """The table that a window of this result is of."""
@@ -93,6 +95,7 @@ class AuditResult:
             **({"known": to_data(self.known)} if self.known else {}),
             **({"seen_until": self.seen_until} if self.seen_until is not None else {}),
             **({"amiss": dict(self.amiss)} if self.amiss else {}),
+            **({"letters": to_data(self.letters)} if self.letters else {}),
         }
 
     @classmethod
@@ -112,6 +115,7 @@ class AuditResult:
             known=from_data(Mapping[str, tuple[KnownValue, ...]], data.get("known", {})),
             seen_until=data.get("seen_until"),
             amiss=data.get("amiss", {}),
+            letters=data.get("letters", {}),
         )
 
 

@@ -20,7 +20,7 @@ from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_
 from auditor.feeds.rollups import stale_rollups
 from auditor.feeds.values.known import known_values
 from auditor.feeds.values.sample import choose_sample, disputed_values, provider_values
-from auditor.repairs.dead_letters import find_dead_letters
+from auditor.repairs.dead_letters import SeenLetters, look_at_dead_letters
 from auditor.repairs.outcomes import read_reports
 from auditor.run_files import write_run_file
 from auditor.services import Services
@@ -87,7 +87,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         seen = scanned.partitions.outdated if order.scheduled else ()
         sample = choose_sample(contract, feed, coverage, scanned.entries, now=seconds) if not attempt else ()
     redriven = read_state(services.records, order.dataset).redriven
-    letters = find_dead_letters(services.dead_letters, order.dataset, redriven) if order.beside else []
+    letters = look_at_dead_letters(services, order.dataset, redriven) if order.beside else SeenLetters()
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=partitions.targets, scheduled=order.scheduled, attempt=attempt
     )
@@ -102,7 +102,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *findings, *letters, *beside, *outdated, *unreferenced.findings),
+        findings=(*objects, *findings, *letters.findings, *beside, *outdated, *unreferenced.findings),
         targets=partitions.targets,
         objects_until=until,
         audited_at=iso(seconds),
@@ -110,6 +110,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         swept_until=unreferenced.until,
         doubts=weighed.doubts,
         rechecks=rechecks,
+        letters=letters.left,
         known=_known(services, contract, feed, calendar, [*findings, *rechecks], partitions) if attempt < last else {},
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())

@@ -119,8 +119,14 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "Look at the queue step's log and its right to write parameters",
     ),
     "dead_letter": (
-        "messages that processing gave up on cannot be redriven",
-        "Look at the process function's log and at the dead-letter queue",
+        "messages that processing gave up on came back after another chance, or could not be moved back",
+        "Look at the process function's log and mend what it names; then give them back, or drop them: the runbook "
+        "(dead-letters) has the commands",
+    ),
+    "unclaimed_message": (
+        "messages in the dead-letter queue of processing name no dataset that is deployed",
+        "No audit gives them another chance. Look at them and at who may send to the queue; then give them back, or "
+        "drop them: the runbook (dead-letters) has the commands",
     ),
     "slow_sweep": (
         "the sweep of all history takes longer than the contract says, for the budget of rows slows it down",

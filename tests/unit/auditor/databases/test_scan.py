@@ -123,7 +123,10 @@ def test_dead_letters_of_the_dataset_are_found_until_they_had_their_chance() -> 
     lake = AuditedDatabase(dead_letters=Letters(bodies))
     assert scan(lake).result.findings == (DeadLetters(DATASET, ("a", "b")),)
     change_memory(lake.records, DATASET, lambda _: Memory(redriven=("a", "b")))
-    assert scan(lake).result.findings == ()
+    again = scan(lake).result
+    assert again.findings == ()
+    assert sorted(again.letters["dead_letter"]) == ["a", "b"], "what came back is for people"
+    assert [*again.letters["unclaimed_message"]] == ["c"]
 
 
 def test_a_sweep_that_the_budget_slows_down_is_reported_until_it_is_in_time_again() -> None:

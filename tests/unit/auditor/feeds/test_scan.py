@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.fakes.mail import MemoryMail
 from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_contract, points_of
 
+from auditor.alarms.conclude import conclude
 from auditor.audits import begin_audit, end_audit
+from auditor.events import Notices
 from auditor.evidence.absent import absences_of, keep
 from auditor.evidence.results import AuditResult
 from auditor.repairs.outcomes import JobReport
 from auditor.run_files import read_run_file
-from auditor.state import read_state
+from auditor.state import change_state, read_state
 from auditor.windows import Scope
 from core.audit.findings import DeadLetters, LostObject
 from core.audit.history import Evidence
@@ -121,6 +125,28 @@ def test_dead_letters_of_the_feed_have_one_second_chance() -> None:
     begun.scan(attempt=0)
     end_audit(lake.services, begun, attempt=0)
     assert read_state(lake.records, DATASET).redriven == ("a",)  # the state that an audit leaves remembers it too
+
+
+def test_letters_that_no_repair_moves_are_mailed_once_each_and_are_over_when_the_queue_is_empty_of_them() -> None:
+    letters = {"a": f'{{"key": "feeds/{DATASET}/1"}}', "b": 'garb\x00ge "\u00e4" ' + "x" * 200}
+    mail = MemoryMail()
+    lake = AuditedFeed(dead_letters=Letters(letters), mail=mail)
+    lake.put(points_of(TWO, TWO + HOUR))
+    change_state(lake.records, DATASET, lambda before: replace(before, redriven=("a",)))
+
+    def audit(run: str) -> Notices:
+        audit = begin_audit(lake.services, DATASET, run, Scope(lake.now, TWO, TWO + HOUR))
+        audit.scan(attempt=0)
+        end_audit(lake.services, audit, attempt=0)
+        return conclude(lake.services, DATASET, run, environment="dev", counts={})
+
+    assert audit("one").sent == ("dead_letter", "unclaimed_message")
+    assert audit("two").sent == ()
+    (_, returned), (_, unclaimed) = mail.sent
+    assert f'message "{{\\"key\\": \\"feeds/{DATASET}/1\\"}}"' in returned
+    assert 'message "garb\\u0000ge \\"\\u00e4\\" xxx' in unclaimed
+    letters.clear()
+    assert audit("three").recovered == ("dead_letter", "unclaimed_message")
 
 
 def test_the_first_objects_of_a_feed_are_missed_when_they_are_lost(lake: AuditedFeed) -> None:
