@@ -18,7 +18,7 @@ from processing.events import ObjectEvent, object_events
 from processing.ingest import REPORT, Ingest, commit_parts, derive_all, described, grouped
 from processing.plan import plan_beside, plan_source, static_tables
 from processing.records.quarantine import write_quarantine
-from processing.records.receipts import Receipt, write_receipt
+from processing.records.receipts import Receipt, halted_before, note_halt, read_receipt, write_receipt
 from processing.records.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
 from processing.report import receipt_of, report, report_failure, report_gone
 from processing.services import Services
@@ -172,6 +172,9 @@ def _finish(services: Services, ingest: Ingest) -> Receipt:
     processing may have been cut between its bad lines and its receipt.
     """
     receipt, content = receipt_of(ingest, services), ingest.content
+    if content.halted:
+        receipt = halted_before(read_receipt(services.records, ingest.landing), receipt)
+        note_halt(services.records, ingest.landing, now=services.now())
     write_quarantine(
         services.records, ingest.landing, content.rejected, halted=bool(content.halted), now=services.now()
     )

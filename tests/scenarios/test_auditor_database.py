@@ -254,6 +254,38 @@ def test_a_deleted_row_is_marked_although_a_broken_line_lies_beside_it() -> None
         assert simulation.agree() == []
 
 
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_other_bytes_in_the_place_of_a_processed_object_are_found_until_the_version_that_was_taken_is_back(
+    is_heard: bool,
+) -> None:
+    with database_simulation(sales_orders=20) as simulation:
+        assert simulation.heal()["audit"]["healthy"]
+        key = min(simulation.ingest_keys("tables/sales/sales_order/"))
+        taken = simulation.lake.ingest.read(key)
+        assert taken is not None
+        simulation.ahead = timedelta(days=40)
+        simulation.loses_event = lambda _: not is_heard
+        simulation.lake.ingest.write(key, b"not what it was", metadata=taken.stat.metadata)
+        simulation.deliver()
+        simulation.heal(run="altered")  # what nobody heard of is processed again first, and halts then
+        simulation.heal(run="after")
+        for run, attempt in (("altered", 0 if is_heard else 1), ("after", 0)):
+            halts = [each for each in simulation.findings(run, attempt) if each.kind == "halted_object"]
+            assert [halt.key for halt in halts] == [key]
+            assert "changed since" in halts[0].reason
+        assert [subject for subject, _ in simulation.mail.sent if "stand halted" in subject] == [
+            subject for subject, _ in simulation.mail.sent
+        ]
+        assert len(simulation.mail.sent) == 1
+        assert simulation.agree() == []
+        simulation.lake.ingest.write(key, taken.body, metadata=taken.stat.metadata)
+        simulation.deliver()
+        if is_heard:
+            assert simulation.audited() == []
+        simulation.heal()
+        assert simulation.audited() == []
+
+
 def test_parameters_are_not_judged_while_the_newest_object_is_lost() -> None:
     with database_simulation() as simulation:
         simulation.heal()

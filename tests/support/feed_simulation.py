@@ -62,6 +62,7 @@ class FeedSimulation:
         self.lake = MemoryLake(self.contracts, now=lambda: self.now)
         self.lake.ingest._clock = lambda: self.now
         self.lake.partitions.clock = lambda: self.now
+        self.lake.records._clock = lambda: self.now
         self.acquisition = Acquisition(
             contracts=self.contracts,
             dataset=dataset,

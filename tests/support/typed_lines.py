@@ -190,6 +190,7 @@ def _of_aws(words: Sequence[str], *, whole: bool) -> str:
     if (service, operation) in OF_THE_CLI:
         unknown = given - OF_THE_CLI[service, operation] - EVERYWHERE
         return f"{service} {operation} has no {', '.join(sorted(unknown))}" if unknown else ""
+    service = "s3" if service == "s3api" else service  # the command line's name for S3's own operations
     session = botocore.session.get_session()
     if service not in session.get_available_services():
         return f"AWS has no service {service}"

@@ -6,15 +6,13 @@ sequence also tells the *watermark*: every row with an older version lies in an 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
-from typing import Any
 
 from auditor.databases.memory import TableMemory
-from auditor.evidence.halts import halt_of
+from auditor.evidence.halts import CHANGED, halt_by_receipt, is_changed_since
 from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
 from core.contract.model import Contract
 from core.errors import InvalidData, present
@@ -132,9 +130,7 @@ class _ArrivalScan:
         dataset, key = self._contract.dataset, self._key(number)
         info, receipt = objects.get(number), receipts.get(number)
         if info and receipt:
-            halted = self._read_halted(receipt)
-            self._findings += self._halts(halted)
-            return not halted, True
+            return self._is_taken(key, info, receipt), True
         if info:
             waits = info.modified > self._before
             if not waits:
@@ -207,14 +203,18 @@ class _ArrivalScan:
 
     # ------------------------------------------------------------ receipts
 
-    def _read_halted(self, receipt: ObjectInfo) -> Mapping[str, Any]:
-        stored = self._ports.records.read(receipt.key) if receipt.size < HALTED_BYTES else None
-        content = json.loads(stored.body) if stored else {}
-        return content if content.get("outcome") == "halted" else {}
-
-    def _halts(self, halted: Mapping[str, Any]) -> list[Finding]:
-        """The finding of a halted receipt; none where it is not one."""
-        return [halt_of(self._contract, halted, code_version=self._ports.code_version)] if halted else []
+    def _is_taken(self, key: str, info: ObjectInfo, receipt: ObjectInfo) -> bool:
+        """Whether what lies there now was taken, by its receipt; else adds what is amiss, unless it is on its way."""
+        halt = None
+        if receipt.size < HALTED_BYTES:
+            halt = halt_by_receipt(
+                self._ports.records, self._contract, key, info.etag, code_version=self._ports.code_version
+            )
+        changed = is_changed_since(info, receipt)
+        if changed and info.modified <= self._before and halt is None:
+            halt = UnprocessedObject(self._contract.dataset, key, CHANGED)
+        self._findings += [halt] if halt else []
+        return not (halt or changed)
 
     # ------------------------------------------------------------ what lies behind
 
@@ -227,15 +227,21 @@ class _ArrivalScan:
         last = min(verified, first + SWEPT_OBJECTS - 1)
         objects, receipts = self._objects(first, last), self._receipts(first, last)
         for number in range(first, last + 1):
-            if number not in objects and number in receipts:
-                self._findings.append(LostObject(self._contract.dataset, self._key(number)))
-            elif number in objects and number not in receipts:
-                self._findings.append(
-                    UnprocessedObject(self._contract.dataset, self._key(number), "its receipt is gone")
-                )
-            elif number not in objects and number not in self._memory.healed:
+            if number in objects or number in receipts:
+                self._compare_again(self._key(number), objects.get(number), receipts.get(number))
+            elif number not in self._memory.healed:
                 self._findings.append(self._missing(number, self._objects(number + 1, number + 50)))
         return last
+
+    def _compare_again(self, key: str, info: ObjectInfo | None, receipt: ObjectInfo | None) -> None:
+        """Add what has happened since to an object that was processed."""
+        dataset = self._contract.dataset
+        if info is None:
+            self._findings.append(LostObject(dataset, key))
+        elif receipt is None:
+            self._findings.append(UnprocessedObject(dataset, key, "its receipt is gone"))
+        elif is_changed_since(info, receipt):
+            self._findings.append(UnprocessedObject(dataset, key, CHANGED))
 
     def _repairs(self) -> tuple[str, bool]:
         """Compare repair objects, which sort by time, with their receipts.
@@ -248,14 +254,12 @@ class _ArrivalScan:
         for key in sorted({*objects, *receipts}):
             info, receipt = objects.get(key), receipts.get(key)
             is_over = bool(info and info.modified <= self._before)
-            halted = self._read_halted(receipt) if info and receipt else {}
-            if info and receipt:
-                self._findings += self._halts(halted)
-            elif is_over:
+            is_taken = receipt is not None and (info is None or self._is_taken(key, info, receipt))
+            if is_over and not receipt:
                 self._findings.append(UnprocessedObject(dataset, key, "it has no receipt"))
-            elif receipt:
+            elif receipt and not info:
                 self._findings.append(LostObject(dataset, key))
-            whole &= bool(receipt) and not halted  # what stands halted is found in every audit
+            whole &= is_taken  # what stands halted is found in every audit
             over &= bool(receipt) or is_over
             recent = bool(info and info.modified > self._ports.now - timedelta(days=2))
             begin = key if whole and info and not recent else begin
@@ -274,11 +278,9 @@ class _ArrivalScan:
             for listed in (self._repair_objects(begin), self._repair_receipts(begin))
         ]
         last = min([until, *(max(share) for share in shares if len(share) == SWEPT_OBJECTS)])
-        objects, receipts = ({key for key in share if key <= last} for share in shares)
-        self._findings += [LostObject(self._contract.dataset, key) for key in sorted(receipts - objects)]
-        self._findings += [
-            UnprocessedObject(self._contract.dataset, key, "its receipt is gone") for key in sorted(objects - receipts)
-        ]
+        objects, receipts = ({key: info for key, info in share.items() if key <= last} for share in shares)
+        for key in sorted({*objects, *receipts}):
+            self._compare_again(key, objects.get(key), receipts.get(key))
         return last if last < until else ""
 
     @property

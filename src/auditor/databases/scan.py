@@ -19,21 +19,31 @@ from auditor.databases.rows.targets import Slice, all_slices, database_of, targe
 from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
 from auditor.evidence.completeness import COUNTS
+from auditor.evidence.halts import find_halts
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.dead_letters import SeenLetters, look_at_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
+from auditor.state import read_state
 from auditor.warehouse.derived import derived_findings
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced
-from core.audit.findings import BrokenPartition, Finding, SlowSweep, StaleDerived
+from core.audit.findings import (
+    BrokenPartition,
+    Finding,
+    HaltedObject,
+    LostObject,
+    SlowSweep,
+    StaleDerived,
+    UnprocessedObject,
+)
 from core.audit.source_check import WAITING, FindWaiting, question_to_data
 from core.contract.model import Contract, Database
 from core.errors import of_kind
 from core.landing.ingest_objects import EPOCH
 from core.landing.state import ParameterNames
-from core.time import format_instant, iso
+from core.time import at_epoch, format_instant, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,10 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     letters = look_at_dead_letters(services, order.dataset, memory.redriven) if order.beside else SeenLetters()
     findings: list[Finding] = [*compared.findings]
     if order.beside:
+        arrived = [finding for arrival in arrivals.values() for finding in arrival.findings]
         findings = [
-            *(finding for arrival in arrivals.values() for finding in arrival.findings),
+            *arrived,
+            *_noted_halts(services, contract, arrived),
             *derived,
             *findings,
             *sampled.findings,
@@ -109,6 +121,18 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     rows = {**memory.rows, **compared.rows}
     still = _still_open(memory, order, result)
     return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still))
+
+
+def _noted_halts(services: Services, contract: Contract, arrived: Iterable[Finding]) -> Iterable[Finding]:
+    """Objects that stand halted far behind what is looked at in every audit."""
+    state = read_state(services.records, contract.dataset)
+    return find_halts(
+        services,
+        contract,
+        standing=state.halted,
+        since=None if state.frontier is None else at_epoch(state.frontier),
+        seen=[finding.key for finding in arrived if isinstance(finding, HaltedObject | UnprocessedObject | LostObject)],
+    )
 
 
 def _promised(source: Database, now: datetime) -> datetime:

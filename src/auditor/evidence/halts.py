@@ -1,5 +1,8 @@
 """Ingest objects that stand halted: found by their receipts in every audit, and shown in ``completeness`` until taken.
 
+Which receipts to read is told by where an audit stands, by the notes that processing leaves (an object of any age may
+have been altered, or read again by another release), and by what stood halted before.
+
 A halted object is no window, so it has a row of its own, with its key in the column ``object``. When it was taken,
 or is gone, its row says ``released``. The dataset's state remembers which rows stand.
 """
@@ -7,19 +10,79 @@ or is gone, its row says ``released``. The dataset's state remembers which rows 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 from auditor.evidence.certificates import Basis
 from auditor.evidence.completeness import COMPLETENESS, COUNTS
 from auditor.evidence.results import AuditResult
+from auditor.services import Services
 from core.audit.findings import HaltedObject, UnprocessedObject
 from core.contract.model import Contract
-from core.landing.zone import landing_of
-from core.ports import ObjectReader
+from core.json import UNREADABLE
+from core.landing.zone import HALT_NOTES, halt_notes_since, landing_of, receipt_key_of_note
+from core.ports import ObjectInfo, ObjectReader
 from core.time import epoch, iso
 
 HALTED = "it was halted"
+CHANGED = "it was changed after it was processed, and nobody has read it since"
+CLOCKS = timedelta(minutes=1)  # more than the clocks of S3 differ
+RECENT = timedelta(days=2)  # of notes, before where the last audit stood: clocks differ, and audits fail
+
+
+def find_halts(
+    services: Services, contract: Contract, *, standing: Collection[str], since: datetime | None, seen: Collection[str]
+) -> list[HaltedObject | UnprocessedObject]:
+    """The objects that stand halted, of those that stood so before and those that were noted lately.
+
+    ``since`` is where the last audit stood; None: nobody knows, so all notes count. ``seen`` are objects of which this
+    audit has findings already. Raises ``TransientFailure`` where a store does not answer.
+    """
+    records = services.records
+    after = halt_notes_since(contract.dataset, since - RECENT) if since else ""
+    notes = [info.key for info in records.list(f"{HALT_NOTES}{contract.dataset}/", after=after)]
+    known = {landing.receipt_key for key in seen if (landing := landing_of(key))}
+
+    def halt(key: str) -> HaltedObject | UnprocessedObject | None:
+        stat = services.ingest.stat(key)
+        return halt_by_receipt(records, contract, key, stat.etag, code_version=services.code_version) if stat else None
+
+    with ThreadPoolExecutor(services.limits.workers) as pool:
+        bodies = pool.map(records.read, [note for note in notes if receipt_key_of_note(note) not in known])
+        noted = {json.loads(stored.body)["object"] for stored in bodies if stored}
+        return [each for each in pool.map(halt, sorted({*noted, *standing} - {*seen})) if each]
+
+
+def is_changed_since(info: ObjectInfo, receipt: ObjectInfo) -> bool:
+    """Whether an ingest object is not the one that its receipt is about, by the times of both.
+
+    Another event should have had it processed again; a listing tells where that was lost.
+    """
+    return info.modified > receipt.modified + CLOCKS
+
+
+def halt_by_receipt(
+    records: ObjectReader, contract: Contract, key: str, etag: str, *, code_version: str
+) -> HaltedObject | UnprocessedObject | None:
+    """The finding of an ingest object by its receipt; None where it has none, or one that says it was taken.
+
+    ``etag`` is the object's own: where others lay there when it halted, it is to be processed again. A receipt that
+    nobody can read is as good as none.
+    """
+    landing = landing_of(key)
+    stored = records.read(landing.receipt_key) if landing else None
+    if stored is None:
+        return None
+    try:
+        receipt = json.loads(stored.body)
+        halted, read = receipt["outcome"] == "halted", receipt.get("etag", etag)
+    except UNREADABLE:
+        return UnprocessedObject(contract.dataset, key, "its receipt cannot be read")
+    if halted and read != etag:
+        return UnprocessedObject(contract.dataset, key, f"{HALTED}, and other bytes lie there since")
+    return halt_of(contract, receipt, code_version=code_version) if halted else None
 
 
 def halt_of(contract: Contract, receipt: Mapping[str, Any], *, code_version: str) -> HaltedObject | UnprocessedObject:

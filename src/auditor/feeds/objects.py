@@ -7,16 +7,14 @@ and all older ones in a slow sweep: nothing grows with the age of the lake.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import takewhile
-from typing import Any
 
-from auditor.evidence.halts import halt_of
+from auditor.evidence.halts import CHANGED, halt_by_receipt, is_changed_since
 from auditor.services import Services
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
@@ -42,8 +40,8 @@ def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str
     """
     if not since:
         return []
-    first, last = _hour(since), now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    begin = max(first, min(_hour(stood), last) - RECENT) if stood else first
+    first, last = at_hour(since), now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    begin = max(first, min(at_hour(stood), last) - RECENT) if stood else first
     of_halts = {"/".join(key.split("/")[2:6]) for key in halted}
     return sorted({*_hours(begin, last), *of_halts, *_swept(first, begin, turn=int(last.timestamp()) // 3600)})
 
@@ -57,7 +55,8 @@ def _swept(first: datetime, begin: datetime, *, turn: int) -> Iterator[str]:
             yield datetime.fromtimestamp(hour * 3600, UTC).strftime(FORMAT)
 
 
-def _hour(text: str) -> datetime:
+def at_hour(text: str) -> datetime:
+    """The beginning of an hour of arrival (``2026/11/20/14``)."""
     return datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
 
 
@@ -83,7 +82,7 @@ def began(services: Services, dataset: str) -> int | None:
     """
     begins = [since] if (since := switched_on(read_deployments(services.records, dataset))) is not None else []
     if hour := first_hour(services.ingest, dataset):
-        begins.append(int(_hour(hour).timestamp()))
+        begins.append(int(at_hour(hour).timestamp()))
     return min(begins, default=None)
 
 
@@ -103,7 +102,7 @@ class KnownHalts:
 
         But for receipts that were written when their hour of arrival was no longer looked at in every audit.
         """
-        return cls(standing, _hour(stood) - CLOCKS if stood else None)
+        return cls(standing, at_hour(stood) - CLOCKS if stood else None)
 
     def may_tell_more(self, receipt: ObjectInfo, key: str) -> bool:
         """Whether the object's receipt may say that it stands halted."""
@@ -138,19 +137,23 @@ def compare_hours(
     lost: list[LostObject] = []
     settled = now - timedelta(seconds=grace)
 
-    def halted(receipt: ObjectInfo) -> Mapping[str, Any]:
-        stored = records.read(receipt.key)
-        content: Mapping[str, Any] = json.loads(stored.body) if stored else {}
-        return content if content.get("outcome") == "halted" else {}
+    def halt_of(info: ObjectInfo) -> HaltedObject | UnprocessedObject | None:
+        return halt_by_receipt(records, contract, info.key, info.etag, code_version=code_version)
 
     with ThreadPoolExecutor(workers) as pool:
         for objects, receipts in pool.map(partial(_arrived, dataset, ingest, records), _spans(hours)):
             overdue = [key for key, info in objects.items() if key not in receipts and info.modified <= settled]
             unprocessed += [UnprocessedObject(dataset, key, "it has no receipt") for key in sorted(overdue)]
             lost += [LostObject(dataset, key) for key in sorted(receipts.keys() - objects.keys())]
-            short = [receipt for key, receipt in receipts.items() if halts.may_tell_more(receipt, key)]
-            for receipt in pool.map(halted, short):
-                unprocessed += [halt_of(contract, receipt, code_version=code_version)] if receipt else []
+            both = {key: (info, receipts[key]) for key, info in objects.items() if key in receipts}
+            changed = {key for key, pair in both.items() if is_changed_since(*pair) and pair[0].modified <= settled}
+            unprocessed += [UnprocessedObject(dataset, key, CHANGED) for key in sorted(changed)]
+            short = [
+                info
+                for key, (info, receipt) in both.items()
+                if key not in changed and halts.may_tell_more(receipt, key)
+            ]
+            unprocessed += [halt for halt in pool.map(halt_of, short) if halt]
     return unprocessed, lost
 
 
@@ -158,8 +161,8 @@ def _spans(hours: Sequence[str]) -> list[tuple[str, str]]:
     """Hours that follow one another as the first and the hour after the last, of a week at most."""
     spans: list[tuple[str, str]] = []
     for hour in hours:
-        following = (_hour(hour) + timedelta(hours=1)).strftime(FORMAT)
-        if spans and spans[-1][1] == hour and _hour(hour) - _hour(spans[-1][0]) < MOST_LISTED:
+        following = (at_hour(hour) + timedelta(hours=1)).strftime(FORMAT)
+        if spans and spans[-1][1] == hour and at_hour(hour) - at_hour(spans[-1][0]) < MOST_LISTED:
             spans[-1] = (spans[-1][0], following)
         else:
             spans.append((hour, following))

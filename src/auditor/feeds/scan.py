@@ -8,13 +8,14 @@ from datetime import datetime
 
 from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
+from auditor.evidence.halts import find_halts
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.absence.gather import believed_absences, weigh_claims
 from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
-from auditor.feeds.objects import FORMAT, KnownHalts, began, compare_hours, hours_to_scan
+from auditor.feeds.objects import FORMAT, KnownHalts, at_hour, began, compare_hours, hours_to_scan
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
 from auditor.feeds.rollups import stale_rollups
@@ -137,7 +138,14 @@ def _scan_objects(services: Services, contract: Contract, now: datetime) -> tupl
         known=KnownHalts.of(state.halted, state.objects_from),
         workers=services.limits.workers,
     )
-    return [*unprocessed, *lost], hours[-1] if hours else ""
+    halts = find_halts(
+        services,
+        contract,
+        standing=state.halted,
+        since=at_hour(state.objects_from) if state.objects_from else None,
+        seen=[finding.key for finding in (*unprocessed, *lost)],
+    )
+    return [*unprocessed, *halts, *lost], hours[-1] if hours else ""
 
 
 def _scan_windows(

@@ -4,12 +4,15 @@
 - ``repair/<dataset>/<table>/<name>.jsonl.gz``: rows fetched again
 - ``feeds/<dataset>/yyyy/mm/dd/hh/<name>``: what Firehose writes; the dataset is its only table
 - ``receipts/`` and ``quarantine/`` in the warehouse bucket: ``dataset=<dataset>/source_table=<table>/<name>.json(l)``
+- ``warehouse/_halted/<dataset>/<yyyy-mm-ddThh>/<table>/<name>.json``: a note for whoever audits, written before the
+  receipt of an object that halts, so that it is found however old the object is
 - ``processing_log/`` beside them: the receipts of the last days once more (``auditor.processing_log``)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from core.contract.model import Contracts, Database, Feed, SourceTable
@@ -19,6 +22,7 @@ from core.landing.ingest_objects import parse_repair_key, parse_table_key, table
 FEEDS = "feeds/"
 REPAIR = "repair/"
 RECEIPTS = "receipts/"
+HALT_NOTES = "warehouse/_halted/"
 QUARANTINE = "quarantine/"
 PROCESSING_LOG = "processing_log/"
 
@@ -51,9 +55,24 @@ class Landing:
         """The key of its rejected lines in the warehouse bucket."""
         return f"{QUARANTINE}{self._folder}{self.name}.jsonl"
 
+    def halt_note_key(self, at: datetime) -> str:
+        """The key of the note that it was halted at a time."""
+        return f"{halt_notes_since(self.dataset, at)}/{self.table}/{self.name}.json"
+
     @property
     def _folder(self) -> str:
         return f"dataset={self.dataset}/source_table={self.table}/"
+
+
+def halt_notes_since(dataset: str, at: datetime) -> str:
+    """What the keys of notes of the hour begin with; those of later hours sort behind it."""
+    return f"{HALT_NOTES}{dataset}/{at.astimezone(UTC):%Y-%m-%dT%H}"
+
+
+def receipt_key_of_note(note: str) -> str:
+    """The key of the receipt that a note of a halt is about."""
+    dataset, _, table, name = note.removeprefix(HALT_NOTES).split("/")
+    return f"{RECEIPTS}dataset={dataset}/source_table={table}/{name}"
 
 
 def landing_of(key: str) -> Landing | None:

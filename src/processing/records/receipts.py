@@ -6,7 +6,8 @@ An object without a receipt has not been processed to its end. Processing it aga
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
@@ -69,6 +70,11 @@ def write_receipt(store: ObjectWriter, landing: Landing, receipt: Receipt) -> No
     store.write(landing.receipt_key, receipt.to_json(), content_type=_TYPE)
 
 
+def note_halt(store: ObjectWriter, landing: Landing, *, now: datetime) -> None:
+    """Leave the note by which an audit finds a halted object, however old: before its receipt says so."""
+    store.write(landing.halt_note_key(now), orjson.dumps({"object": landing.key}) + b"\n", content_type=_TYPE)
+
+
 def read_receipt(store: ObjectReader, landing: Landing) -> dict[str, Any] | None:
     """The receipt's fields; None where the object has none."""
     stored = store.read(landing.receipt_key)
@@ -80,6 +86,24 @@ def read_receipts(store: ObjectReader, prefix: str) -> Iterator[dict[str, Any]]:
     for info in store.list(prefix):
         if stored := store.read(info.key):
             yield orjson.loads(stored.body)
+
+
+def halted_before(earlier: Mapping[str, Any] | None, receipt: Receipt) -> Receipt:
+    """The receipt of an object that halts, with what the earlier one knew: the version of it that was taken.
+
+    Where the bytes changed after they were processed that version is what is to be brought back, and nothing else
+    remembers which it was.
+    """
+    if earlier is None:
+        return receipt
+    if earlier["etag"] == receipt.etag:  # the same bytes again: what was known of them still holds
+        known = str(earlier["reason"]) if earlier["outcome"] == "halted" else ""
+        return replace(receipt, reason=known) if known.startswith(f"{receipt.reason}; ") else receipt
+    if earlier["outcome"] == "halted":
+        return receipt
+    version = f"version {earlier['version_id']}" if earlier["version_id"] else f"the bytes of ETag {earlier['etag']}"
+    at = earlier.get("processed_at", "")
+    return replace(receipt, reason=f"{receipt.reason}; changed since {version} of it was processed ({at})")
 
 
 def outcome_of(partitions: Sequence[TouchedPartition], *, halted: str) -> OutcomeName:

@@ -14,10 +14,11 @@ from tests.support.audited import DATASET, TABLE, TWO, AuditedDatabase, AuditedF
 
 from auditor.alarms.conclude import conclude
 from auditor.audits import begin_audit, end_audit
+from auditor.evidence.halts import CHANGED
 from auditor.windows import Scope
 from core.landing.ingest_objects import RepairObject
 from core.landing.zone import landing_of
-from core.time import iso
+from core.time import at_epoch, iso
 
 Lake = AuditedFeed | AuditedDatabase
 AUDITS = 12
@@ -44,6 +45,11 @@ class Audits:
         conclude(services, DATASET, run, environment="test", counts={})
         rows = [json.loads(self.lake.records.read(info.key).body) for info in self.lake.records.list("completeness/")]
         return {row["object"]: row for row in rows if row.get("object")}
+
+    def amiss(self) -> list[tuple[str, str]]:
+        """The objects that the last audit found, and why."""
+        kept = json.loads(self.lake.records.read(f"audit/runs/run-{self.turn}/audit-0.json").body)
+        return [(finding["key"], finding["reason"]) for finding in kept["findings"] if "key" in finding]
 
 
 def receive(lake: Lake, key: str, **receipt: Any) -> None:
@@ -87,3 +93,57 @@ def test_a_halt_stands_in_every_audit_until_it_is_gone_and_is_told_once(kind: st
             assert row["reason"].startswith("quarantine")
         told = sum("ingest objects stand halted" in subject for subject, _ in audits.mail.sent)
         assert told == bool(taken_at)
+
+
+@pytest.mark.parametrize("kind", ["feed", "table", "repair"])
+@pytest.mark.parametrize("age", [2, 90])
+def test_an_object_that_halts_when_it_is_read_again_is_found_by_the_next_audit_however_old(kind: str, age: int) -> None:
+    """Whoever put other bytes in its place, or a release that reads them otherwise, ends that it is verified."""
+    lake, key = lake_with_object(kind, 1)
+    audits = Audits(lake)
+    receive(lake, key, outcome="committed")
+    for _ in range(3):
+        assert audits.next() == {}
+    lake.now += timedelta(days=age) if isinstance(lake, AuditedDatabase) else age * 86_400  # type: ignore[operator]
+    assert audits.next() == {}
+    landing = landing_of(key)
+    assert landing is not None
+    now = lake.now if isinstance(lake, AuditedDatabase) else at_epoch(lake.now)
+    lake.records.write(landing.halt_note_key(now), json.dumps({"object": key}).encode())
+    receive(lake, key, outcome="halted")
+    for _ in range(4):  # the note is soon behind where audits stand
+        assert {name: row["status"] for name, row in audits.next().items()} == {key: "halted"}
+    receive(lake, key, outcome="committed")
+    for _ in range(2):
+        assert {name: row["status"] for name, row in audits.next().items()} == {key: "released"}
+    assert sum("ingest objects stand halted" in subject for subject, _ in audits.mail.sent) == 1
+
+
+@pytest.mark.parametrize("kind", ["feed", "table", "repair"])
+def test_an_object_that_was_changed_unheard_is_processed_again(kind: str) -> None:
+    lake, key = lake_with_object(kind, 1)
+    receive(lake, key, outcome="committed")
+    scan = Audits(lake)
+    assert scan.next() == {}
+    landing = landing_of(key)
+    assert landing is not None
+    receipt = lake.records.stat(landing.receipt_key)
+    assert receipt is not None
+    lake.ingest._clock = lambda: receipt.modified + timedelta(hours=1)
+    lake.ingest.write(key, b"other bytes")
+    scan.next()
+    assert scan.amiss() == [(key, CHANGED)]
+
+
+def test_a_receipt_that_nobody_can_read_ends_no_audit_and_has_its_object_processed_again() -> None:
+    for kind in ("feed", "table", "repair"):
+        lake, key = lake_with_object(kind, 1)
+        landing = landing_of(key)
+        assert landing is not None
+        lake.records.write(landing.receipt_key, b"\x00 no receipt")
+        scan = Audits(lake)
+        scan.next()
+        kept = json.loads(lake.records.read(f"audit/runs/run-{scan.turn}/audit-0.json").body)
+        assert [(each["key"], each["reason"]) for each in kept["findings"] if "key" in each] == [
+            (key, "its receipt cannot be read")
+        ]

@@ -84,7 +84,7 @@ def test_an_object_without_a_receipt_is_found_after_the_grace_and_a_receipt_with
     for name in ("processed", "waiting"):
         ingest.write(key(name), b"")
     for name in ("processed", "gone"):
-        records.write(receipt_key(key(name)), b"{}")
+        records.write(receipt_key(key(name)), b'{"outcome":"committed"}')
     stat = ingest.stat(key("waiting"))
     assert stat is not None
     unprocessed, lost = compare(ingest, records, now=stat.modified + timedelta(seconds=899))

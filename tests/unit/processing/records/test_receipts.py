@@ -15,6 +15,7 @@ from processing.records.receipts import (
     OutcomeName,
     Receipt,
     TouchedPartition,
+    halted_before,
     outcome_of,
     read_receipt,
     read_receipts,
@@ -55,6 +56,19 @@ def test_a_receipt_is_read_as_it_was_written_and_a_later_one_replaces_it() -> No
     assert receipt["partitions"][0] == dataclasses.asdict(RECEIPT.partitions[0])
     assert list(read_receipts(store, RECEIPTS)) == [receipt]
     assert {name for name, *_ in RECEIPT_COLUMNS} <= receipt.keys()
+
+
+def test_a_receipt_of_a_halted_object_says_which_version_was_taken_before_however_often_it_halts() -> None:
+    taken = {"etag": "good", "version_id": "v1", "outcome": "committed", "reason": "", "processed_at": "then"}
+    halted = dataclasses.replace(RECEIPT, etag="bad", outcome="halted", reason="corrupt: not gzip")
+    changed = halted_before(taken, halted)
+    assert changed.reason == "corrupt: not gzip; changed since version v1 of it was processed (then)"
+    assert halted_before(dataclasses.asdict(changed), halted) == changed
+    assert halted_before(dataclasses.asdict(changed), dataclasses.replace(halted, reason="too large")).reason == (
+        "too large"
+    )
+    assert halted_before(None, halted) == halted_before({**taken, "etag": "bad"}, halted) == halted
+    assert "the bytes of ETag good" in halted_before({**taken, "version_id": ""}, halted).reason
 
 
 @pytest.mark.parametrize(
