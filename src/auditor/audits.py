@@ -14,7 +14,7 @@ from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
 from auditor.feeds.certify import unmade_rollups
 from auditor.repairs.causes import Cause
-from auditor.repairs.dead_letters import causes_of_letters
+from auditor.repairs.dead_letters import NAMED, and_more, causes_of_letters
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
@@ -145,13 +145,13 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
     causes = (*triage.causes, *_unmade_rollups(services, audit, triage), *_calendar_ends(services, audit))
     causes += causes_of_letters(order.dataset, result.letters, causes)
     triage = replace(triage, causes=causes)
-    data = {
-        "causes": [cause.to_data() for cause in triage.causes],
-        "healing": triage.healing,
-        "alarmed": _alarmed_points(result, triage),
-    }
-    write_run_file(services.records, order.run, "judgement", data)
+    _write_judgement(services, order, result, triage)
     certified = audit.certify(result, triage)
+    if certified.damage:  # whoever certifies sees the chain, and every audit does: no state has to remember it
+        details = (*certified.damage[:NAMED], *and_more(len(certified.damage) - NAMED))
+        broken = Cause("broken_chain", order.dataset, len(certified.damage), details=details)
+        triage = replace(triage, causes=(*triage.causes, broken))
+        _write_judgement(services, order, result, triage)
     return CertifyAnswer(
         certificates=len(certified.issued),
         repaired=sum(certificate.repaired for certificate in certified.issued),
@@ -160,6 +160,15 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         healing=triage.healing,
         rollups=tuple(JobInput(key) for key in certified.jobs),
     )
+
+
+def _write_judgement(services: Services, order: AuditOrder, result: AuditResult, triage: Triage) -> None:
+    data = {
+        "causes": [cause.to_data() for cause in triage.causes],
+        "healing": triage.healing,
+        "alarmed": _alarmed_points(result, triage),
+    }
+    write_run_file(services.records, order.run, "judgement", data)
 
 
 def _unmade_rollups(services: Services, audit: DatasetAudit, triage: Triage) -> tuple[Cause, ...]:

@@ -37,6 +37,7 @@ OF_THE_CLI = {
     ("s3", "ls"): {"--recursive"},
     ("s3", "sync"): set(),
     ("s3", "cp"): set(),
+    ("s3", "rm"): {"--recursive"},
     ("logs", "tail"): {"--since", "--filter-pattern", "--follow"},
 }
 SHELL = {"for", "do", "done"}

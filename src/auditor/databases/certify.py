@@ -25,7 +25,7 @@ def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult
     """End an audit with the result of its last scan. ``jobs`` holds the next gap of a canary, or nothing."""
     contract, _ = database_of(services.contracts, order.dataset)
     basis = Basis(order.run, contract.hash, tables=tuple(target.table for target in targets_of(contract)))
-    issued, entries = issue_certificates(services.records, result, basis)
+    certified, entries = issue_certificates(services.records, result, basis)
     rows = {}
     for window in result.windows:
         alarmed = bool(triage.causes and window.counts["missing"])
@@ -34,7 +34,7 @@ def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult
     write_completeness(services.records, rows, workers=services.limits.workers)
     jobs = _plant_gap(services, contract, order, result)
     _keep_state(services, order, result, triage)
-    return Certified(issued, jobs)
+    return replace(certified, jobs=jobs)
 
 
 def _row_key(result: AuditResult, window: WindowResult) -> str:

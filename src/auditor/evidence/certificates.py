@@ -32,15 +32,18 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """The certificates that the end of an audit issued, and ``jobs`` for processing, by key."""
+    """The certificates that the end of an audit issued, and ``jobs`` for processing, by key.
+
+    ``damage`` is what it saw wrong with the chain, ``head`` the number of its last certificate before.
+    """
 
     issued: tuple[Certificate, ...]
     jobs: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    head: int = 0
 
 
-def issue_certificates(
-    store: ObjectStore, result: AuditResult, basis: Basis
-) -> tuple[tuple[Certificate, ...], Entries]:
+def issue_certificates(store: ObjectStore, result: AuditResult, basis: Basis) -> tuple[Certified, Entries]:
     """Certify the windows that are whole; returns what was issued now, and what speaks for each window since.
 
     Safe to do again: where a window's certificate says the same already, none is issued.
@@ -50,7 +53,9 @@ def issue_certificates(
     names = [
         (window_name(result.subject_of(window), iso(window.start)), iso(window.start)) for window in result.windows
     ]
-    return tuple(issued), chain.entries(names)
+    entries = chain.entries(names)
+    damage = chain.damage(entries, run=basis.run)
+    return Certified(tuple(issued), damage=damage, head=chain.known_head.number), entries
 
 
 def draft_certificate(result: AuditResult, window: WindowResult, basis: Basis) -> Certificate:

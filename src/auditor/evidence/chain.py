@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
+from auditor.evidence.damage import NEWEST, Listed, beyond_the_chain, damage_of, list_certificates
 from core.audit.certificate import (
+    PUT_BACK,
     Certificate,
     Head,
     Ledger,
@@ -50,9 +52,7 @@ class ChainReader:
             if type(head.number) is not int or head.number < 0 or type(head.hash) is not str:
                 raise ValueError(f"number {head.number!r}, hash {head.hash!r}")
         except UNREADABLE as error:
-            raise InvalidData(
-                "read head", head_key(self.dataset), f"is no head ({error!r})", "It was altered"
-            ) from error
+            raise InvalidData("read head", head_key(self.dataset), f"is no head ({error!r})", PUT_BACK) from error
         else:
             return head
 
@@ -96,12 +96,18 @@ class Chain(ChainReader):
     def __init__(self, store: ObjectStore, dataset: str) -> None:
         super().__init__(store, dataset)
         self._store = store
+        self._newest: Listed = ()
+        self.known_head = Head()  # that the last ``catch_up`` ended with
+        self._last = 0
 
     def catch_up(self) -> Head:
         """Let ledgers and head take up certificates that a crash left beyond them. Idempotent."""
         head = self.head()
         beyond: list[Certificate] = []
-        for number in self.numbers(after=head.number):
+        self._newest = list_certificates(self._reader, self.dataset, after=max(head.number - NEWEST, 0))
+        for number, _ in self._newest:
+            if number <= head.number:
+                continue
             certificate = self.certificate(number)
             expected = head.number + 1 + len(beyond)
             if certificate is None or number != expected:
@@ -109,12 +115,19 @@ class Chain(ChainReader):
                     "go on with the chain",
                     certificate_key(self.dataset, expected),
                     "is missing while a later certificate is there",
-                    "Run: starmend verify",
+                    PUT_BACK,
                 )
             beyond.append(certificate)
-        if not beyond:
-            return head
-        return self._publish(beyond)
+        self.known_head = self._publish(beyond) if beyond else head
+        return self.known_head
+
+    def damage(self, entries: Mapping[str, LedgerEntry], *, run: str) -> tuple[str, ...]:
+        """What is wrong with the chain that was caught up with, as far as an audit sees it, and its ``entries``."""
+        store, name = self._reader, self.dataset
+        return (
+            *damage_of(store, name, self.known_head, self._newest, run=run),
+            *beyond_the_chain(store, name, self._last, entries),
+        )
 
     def issue(self, drafts: Sequence[Certificate]) -> list[Certificate]:
         """Put a certificate for every draft whose window nobody has certified with the same claim; in order.
@@ -150,6 +163,7 @@ class Chain(ChainReader):
                 )
         if issued:
             self._publish(issued)
+        self._last = head.number
         return issued
 
     def _put(self, certificate: Certificate) -> bool:

@@ -37,8 +37,9 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
     contract, _, calendar = feed_of(services, order.dataset)
     basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})", contract.tables)
     state = read_state(services.records, order.dataset)
-    issued, entries = issue_certificates(services.records, result, basis)
-    shown = _shown(state, result, entries, now=int(services.now().timestamp()))
+    certified, entries = issue_certificates(services.records, result, basis)
+    begun_anew = certified.head < state.shown  # the chain was: its numbers say nothing of the rows that there are
+    shown = set() if begun_anew else _shown(state, result, entries, now=int(services.now().timestamp()))
     rows: Rows = {}
     rows_of_open: Rows = {}
     for window in result.windows:
@@ -53,19 +54,19 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
     unmade = [each.repair for each in unmade_rollups(services, state)] if order.scheduled else []
     jobs = _write_rollup_jobs(services, contract, order, result, unmade)
     seen = set(state.rollups) if order.scheduled else set()
-    certified = {entry.start for entry in entries.values()}
+    speaking = {entry.start for entry in entries.values()}
     newest = max((entry.number for entry in entries.values()), default=0)
     change_state(
         services.records,
         order.dataset,
         lambda before: replace(
-            _next_state(before, services, order, result, triage, certified),
-            shown=max(before.shown, newest),
+            _next_state(before, services, order, result, triage, speaking),
+            shown=newest if begun_anew else max(before.shown, newest),
             rollups=tuple(dict.fromkeys([*(job for job in before.rollups if job not in seen), *jobs])),
         ),
     )
     write_completeness(services.records, rows_of_open, workers=services.limits.workers)
-    return Certified(issued, jobs)
+    return replace(certified, jobs=jobs)
 
 
 def _shown(state: DatasetState, result: AuditResult, entries: Entries, *, now: int) -> set[int]:

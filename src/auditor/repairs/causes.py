@@ -128,6 +128,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "No audit gives them another chance. Look at them and at who may send to the queue; then give them back, or "
         "drop them: the runbook (dead-letters) has the commands",
     ),
+    "broken_chain": (
+        "the chain of certificates is damaged: one of them was removed or altered, or its end was cut off",
+        "Run: starmend verify. It names every certificate that does not hold; then put back what it names, as it was: "
+        "the runbook (broken-chain) has the commands. The warehouse's rows are not touched by it",
+    ),
     "slow_sweep": (
         "the sweep of all history takes longer than the contract says, for the budget of rows slows it down",
         "Raise audit_limits.sweep_rows in the variables file, or the contract's `sweep`, and deploy",

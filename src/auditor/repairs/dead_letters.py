@@ -81,9 +81,15 @@ def causes_of_letters(
 
 
 def _details(letters: Mapping[str, str]) -> tuple[str, ...]:
-    more = len(letters) - NAMED
-    lines = [f"message {begin}" for begin in [*letters.values()][:NAMED]]
-    return (*lines, f"and {more:,} more") if more > 0 else tuple(lines)
+    return (
+        *(f"message {begin}" for begin in [*letters.values()][:NAMED]),
+        *and_more(len(letters) - NAMED),
+    )
+
+
+def and_more(number: int) -> tuple[str, ...]:
+    """That there are so many more, where there are any."""
+    return (f"and {number:,} more",) if number > 0 else ()
 
 
 def redriven_messages(reports: Sequence[JobReport]) -> Iterator[str]:

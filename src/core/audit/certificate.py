@@ -25,6 +25,7 @@ DIGITS = 12
 FORMAT = 1
 FIRST_PREVIOUS = ""
 PROOFS = "audit/proofs/"
+PUT_BACK = "Put it back as it was: the runbook (broken-chain) says how"
 AbsentPoints = Mapping[str, list[list[str]]]  # entity -> half-open ranges, ISO 8601
 
 
@@ -98,7 +99,7 @@ class Certificate:
             _check_claims(data)
             return cls(**{**data, "evidence": tuple(data["evidence"])})
         except UNREADABLE as error:
-            raise InvalidData("read certificate", key, f"is no certificate ({error!r})", "It was altered") from error
+            raise InvalidData("read certificate", key, f"is no certificate ({error!r})", PUT_BACK) from error
 
 
 def _claims_of(value: Certificate | LedgerEntry) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.fakes.objects import MemoryObjects
 
-from auditor.evidence.certificates import Basis, draft_certificate, issue_certificates
+from auditor.evidence.certificates import Basis, Certified, draft_certificate, issue_certificates
 from auditor.evidence.results import AuditResult, WindowResult
 from core.audit.certificate import window_digest
 
@@ -38,17 +38,18 @@ def test_a_certificate_says_what_the_window_counts_and_on_which_terms() -> None:
 def test_only_whole_windows_are_certified_and_each_claim_once() -> None:
     store = MemoryObjects()
     result = result_of(window(0), window(1, missing=1), window(2))
-    issued, entries = issue_certificates(store, result, BASIS)
-    assert [certificate.start[11:13] for certificate in issued] == ["00", "02"]
+    certified, entries = issue_certificates(store, result, BASIS)
+    assert [certificate.start[11:13] for certificate in certified.issued] == ["00", "02"]
     assert sorted(entries) == ["quotes/1970-01-01T00:00:00Z", "quotes/1970-01-01T02:00:00Z"]
-    assert issue_certificates(store, result, BASIS) == ((), entries)
+    assert issue_certificates(store, result, BASIS) == (Certified((), head=2), entries)
 
 
 @pytest.mark.parametrize("changed", [{"present": 58, "absent": 2}, {"observed": 49, "late": 5}])
 def test_another_claim_of_a_window_is_a_successor(changed: dict[str, int]) -> None:
     store = MemoryObjects()
     issue_certificates(store, result_of(window(0)), BASIS)
-    [successor], entries = issue_certificates(store, result_of(window(0, **changed)), BASIS)
+    certified, entries = issue_certificates(store, result_of(window(0, **changed)), BASIS)
+    [successor] = certified.issued
     assert (successor.number, successor.replaces) == (2, 1)
     assert set(successor.changed) == set(changed)
     assert [entry.number for entry in entries.values()] == [2]

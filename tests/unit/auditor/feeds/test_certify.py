@@ -6,9 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from tests.fakes.mail import MemoryMail
 from tests.support.audited import DATASET, FACT, HOUR, HOURLY, TWO, AuditedFeed, feed_contract, points_of
 
+from auditor.alarms.conclude import conclude
 from auditor.audits import begin_audit, end_audit
+from auditor.events import Notices
 from auditor.evidence.completeness import COMPLETENESS
 from auditor.evidence.results import WindowResult
 from auditor.feeds.certify import causes_of
@@ -17,6 +20,7 @@ from auditor.repairs.causes import Cause
 from auditor.repairs.triage import Triage
 from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import Scope
+from core.audit.certificate import certificate_key, chain_prefix
 from core.audit.repair_jobs import Restate, find_job
 
 
@@ -160,3 +164,41 @@ def test_a_run_that_dies_at_any_write_leaves_no_row_that_stays_stale() -> None:
         if is_over:
             return
     raise AssertionError("it never came to its end")
+
+
+def test_a_damaged_chain_is_mailed_once_and_over_when_it_is_put_back_or_begun_anew() -> None:
+    mail = MemoryMail()
+    lake = AuditedFeed(mail=mail)
+
+    def next_hour(run: str) -> Notices:
+        lake.put(points_of(lake.now // HOUR * HOUR - HOUR, lake.now // HOUR * HOUR))
+        audit(lake, run)
+        notices = conclude(lake.services, DATASET, run, environment="dev", counts={})
+        lake.now += HOUR
+        return notices
+
+    def is_proven() -> bool:
+        proven = verify(lake.services.contracts, DATASET, records=lake.records, partitions=lake.partitions)
+        return proven.certificates > 0 and not proven.failures
+
+    assert [next_hour(run).sent for run in ("1", "2", "3")] == [(), (), ()]
+    gone = lake.records.read(certificate_key(DATASET, 2))
+    assert gone is not None
+    lake.records.delete([certificate_key(DATASET, 2)])
+    assert next_hour("4").sent == ("broken_chain",)
+    assert next_hour("5") == Notices((), ("broken_chain",), ())
+    [(_, text)] = mail.sent
+    assert f"{certificate_key(DATASET, 2)} is missing" in text
+    assert "Run: starmend verify" in text
+    lake.records.write(certificate_key(DATASET, 2), gone.body)
+    assert next_hour("6").recovered == ("broken_chain",)
+    assert is_proven()
+
+    lake.records.delete([certificate_key(DATASET, 2)])
+    assert next_hour("7").sent == ("broken_chain",)
+    lake.records.delete([info.key for info in lake.records.list(chain_prefix(DATASET))])
+    assert next_hour("8").recovered == ("broken_chain",)
+    audit(lake, "everything", end=lake.now)
+    assert is_proven()
+    certified = {row["certificate"] for row in rows(lake).values() if row["certificate"]}
+    assert certified == set(range(1, 9)), "the rows name the certificates of the new chain"
