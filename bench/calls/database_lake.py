@@ -20,7 +20,7 @@ from auditor.run_files import run_file_key
 from bench.calls.deployed import INGEST, WAREHOUSE, DeployedFunctions
 from bench.calls.quiet_source import QuietSource
 from bench.race import ROOT
-from core.audit.certificate import certificate_key, head_key
+from core.audit.certificate import certificate_key, hash_of, head_key
 from core.authoring.load import load
 from core.contract.model import Contracts, Database, SourceTable
 from core.errors import of_kind, present
@@ -194,7 +194,7 @@ class DatabaseLake:
         warehouse = self.functions.aws.bucket(WAREHOUSE)
         numbers = range(head.number + 1, head.number + count)
         warehouse.fill({certificate_key(DATASET, number): passed for number in numbers})
-        body = canonical_json({"number": numbers[-1], "hash": head.hash})
+        body = canonical_json({"number": numbers[-1], "hash": hash_of(passed.body)})
         warehouse.put(head_key(DATASET), self.functions.aws.stored(body))
 
 

@@ -13,8 +13,8 @@ from auditor.evidence.certificates import Certified
 from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
 from auditor.feeds.certify import unmade_rollups
-from auditor.repairs.causes import Cause
-from auditor.repairs.dead_letters import NAMED, and_more, causes_of_letters
+from auditor.repairs.causes import NAMED, Cause, listed
+from auditor.repairs.dead_letters import causes_of_letters
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
@@ -148,8 +148,7 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
     _write_judgement(services, order, result, triage)
     certified = audit.certify(result, triage)
     if certified.damage:  # whoever certifies sees the chain, and every audit does: no state has to remember it
-        details = (*certified.damage[:NAMED], *and_more(len(certified.damage) - NAMED))
-        broken = Cause("broken_chain", order.dataset, len(certified.damage), details=details)
+        broken = Cause("broken_chain", order.dataset, len(certified.damage), details=listed(certified.damage, NAMED))
         triage = replace(triage, causes=(*triage.causes, broken))
         _write_judgement(services, order, result, triage)
     return CertifyAnswer(

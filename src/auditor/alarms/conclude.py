@@ -22,10 +22,12 @@ from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import Silence, end_silence, read_silences
 from auditor.notifications.send import announce_alarm, announce_run
 from auditor.repairs.causes import Cause
+from auditor.repairs.outcomes import JobReport, read_reports, tried
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from core.contract.model import Feed
+from core.errors import StarmendError
 from core.feeds.grid import expected_slots
 from core.json import canonical_json
 from core.metrics import (
@@ -88,12 +90,29 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
 def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Notices:
     """An audit that failed: its own cause, and no ``AuditFinished``. ``error`` is Step Functions' name and cause."""
     failure = failure_of(error)
-    cause = Cause("audit_failed", dataset, 1, answer=failure.text, details=(f"execution {run}",))
+    reports = _reports(services, run)
+    cause = Cause(
+        "audit_failed",
+        dataset,
+        1,
+        tried=tried(reports),
+        attempts=max((report.attempt for report in reports), default=0),
+        answer=failure.text,
+        details=(f"execution {run}",),
+    )
     notices = _notify(services, dataset, [cause], run, environment)
     services.metrics(dataset).add(AUDIT_FAILED, 1)
     _journal(services, dataset, run, notices, counts={}, error=failure.text)
     services.log.error("audit failed", dataset=dataset, run=run, reason=failure.text)
     return replace(notices, failure=failure.text)
+
+
+def _reports(services: Services, run: str) -> list[JobReport]:
+    """The reports of the run's repairs, none where its files cannot be read: that it failed is told in any case."""
+    try:
+        return read_reports(services, run, attempts=range(1, services.limits.attempts + 1))
+    except (StarmendError, ValueError, LookupError, TypeError):
+        return []
 
 
 def _journal(

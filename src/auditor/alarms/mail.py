@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from auditor.notifications.compose import section_url
 from auditor.repairs.causes import Cause, meaning_of, remedy_of
 
-SUBJECT = 100  # SNS's limit, characters
+SUBJECT = 99  # characters; SNS takes less than 100 (API reference, Publish)
 NAMED = 20
 
 
@@ -28,7 +28,7 @@ def compose(
         lines.append(f"Found:     {cause.count}")
     lines += [f"           from {start} to {end}" for start, end in cause.spans]
     lines += [f"           {detail}" for detail in cause.details]
-    lines.append(f"Tried:     {'; '.join(cause.tried) or 'nothing, for no repair can help'}")
+    lines.append(f"Tried:     {'; '.join(cause.tried) or _nothing(cause)}")
     lines.append(f"Attempts:  {cause.attempts}")
     if cause.answer:
         lines.append(f"Answer:    {cause.answer}")
@@ -36,4 +36,19 @@ def compose(
     lines += ["", f"What to do: {remedy_of(cause.to_data())}.", f"Runbook:    {section_url(runbook, cause.name)}"]
     lines += [f"Health page: {report}", ""] if report else [""]
     lines.append("This is sent once. When it heals, the alarm goes back to OK.")
-    return subject[:SUBJECT], "\n".join(lines) + "\n"
+    return _cut(subject), "\n".join(lines) + "\n"
+
+
+def _nothing(cause: Cause) -> str:
+    """Why nothing was tried."""
+    if cause.name == "audit_failed":
+        return "no repair yet, for the audit failed before; the next one begins anew"
+    return "nothing, for no repair can help"
+
+
+def _cut(subject: str) -> str:
+    """The subject, of one that is too long the words that fit."""
+    if len(subject) <= SUBJECT:
+        return subject
+    words, _, _ = subject[: SUBJECT - 3].rpartition(" ")
+    return f"{words.rstrip(',;:')}..."

@@ -5,7 +5,7 @@ Triage makes them (``auditor.repairs.triage``); mails, events, alarms, the page,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -202,6 +202,12 @@ class Cause:
                 "partitions": tuple(data.get("partitions", ())),
             }
         )
+
+
+def listed(lines: Sequence[str], most: int) -> tuple[str, ...]:
+    """The first few lines, each once; of more, how many there are besides."""
+    each = tuple(dict.fromkeys(lines))
+    return (*each[:most], f"and {len(each) - most:,} more") if len(each) > most else each
 
 
 def meaning_of(name: str) -> str:

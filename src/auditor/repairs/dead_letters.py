@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.interventions.pauses import paused_datasets
-from auditor.repairs.causes import Cause
+from auditor.repairs.causes import Cause, listed
 from auditor.repairs.outcomes import JobReport
 from auditor.services import Services
 from core.audit.findings import DeadLetters
@@ -21,7 +21,7 @@ from core.audit.repair_jobs import Redrive
 REDRIVEN = 2_000  # dead letters that are remembered; a queue holds none for longer than two weeks
 RETURNED, UNCLAIMED = "dead_letter", "unclaimed_message"  # the causes of letters that no repair moves
 BEGIN = 120  # characters of a message that are told
-NAMED = 5  # messages that are told; of more, their number
+NAMED = 5  # messages that are told; of more, how many there are
 # A message that comes back may have been sent anew, for an object that still fails: that is told by the object.
 _TOLD_BY_OBJECT = frozenset({RETURNED, "unprocessed_object"})
 
@@ -74,22 +74,10 @@ def causes_of_letters(
     """The causes of the letters that no repair moves, beside those that are ``known`` of the same audit."""
     names = {cause.name for cause in known}
     return tuple(
-        Cause(cause, dataset, len(letters), details=_details(letters))
+        Cause(cause, dataset, len(letters), details=listed([f"message {begin}" for begin in letters.values()], NAMED))
         for cause, letters in sorted(left.items())
         if not (cause == RETURNED and names & _TOLD_BY_OBJECT)
     )
-
-
-def _details(letters: Mapping[str, str]) -> tuple[str, ...]:
-    return (
-        *(f"message {begin}" for begin in [*letters.values()][:NAMED]),
-        *and_more(len(letters) - NAMED),
-    )
-
-
-def and_more(number: int) -> tuple[str, ...]:
-    """That there are so many more, where there are any."""
-    return (f"and {number:,} more",) if number > 0 else ()
 
 
 def redriven_messages(reports: Sequence[JobReport]) -> Iterator[str]:

@@ -127,3 +127,11 @@ def latest_by_entity(reports: Sequence[JobReport]) -> dict[str, JobReport]:
         else:
             latest[entity] = report
     return latest
+
+
+def tried(reports: Sequence[JobReport]) -> tuple[str, ...]:
+    """The kinds of repair that were tried, with the number of jobs of each."""
+    counts: dict[str, int] = {}
+    for report in reports:
+        counts[report.repair.kind] = counts.get(report.repair.kind, 0) + 1
+    return tuple(f"{kind.replace('_', ' ')}: {count} jobs" for kind, count in sorted(counts.items()))

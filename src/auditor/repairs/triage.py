@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from auditor.evidence.doubts import Doubt
-from auditor.repairs.causes import NAMED, Cause, Places
-from auditor.repairs.outcomes import JobReport, latest_by_entity
+from auditor.repairs.causes import NAMED, Cause, Places, listed
+from auditor.repairs.outcomes import JobReport, latest_by_entity, tried
 from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
 from auditor.repairs.units import other_units
@@ -33,6 +33,7 @@ from core.contract.model import Feed
 from core.time import iso
 
 SAMPLE = 5
+REASONS = 20  # of missing points that are told
 LISTED = 10  # keys and the like of one finding
 
 
@@ -176,13 +177,23 @@ def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: S
         dataset=dataset,
         count=sum(finding.points for finding in blame.findings),
         entities=tuple(finding.entity for finding in blame.findings),
-        spans=tuple(sorted(spans)[:SAMPLE]),
-        tried=_tried(reports),
+        spans=tuple(sorted({*spans})[:SAMPLE]),
+        tried=tried(reports),
         attempts=attempts,
         answer=_answer(evidence[-1]) if evidence else next((reason for reason in blame.reasons if reason), ""),
-        details=tuple(dict.fromkeys(reason for reason in blame.reasons if reason))[:SAMPLE],
+        details=listed(_reasons(blame), REASONS),
         places={finding.entity: _days(finding.ranges) for finding in blame.findings},
     )
+
+
+def _reasons(blame: _Blame) -> list[str]:
+    """Each reason once; where there are several, with the entities that it is about."""
+    entities: dict[str, list[str]] = {}
+    for finding, reason in zip(blame.findings, blame.reasons, strict=True):
+        entities.setdefault(reason, []).append(finding.entity)
+    if len(entities) == 1:
+        return [reason for reason in entities if reason]
+    return [f"{', '.join(listed(names, LISTED))}: {reason}" for reason, names in entities.items() if reason]
 
 
 def _days(ranges: Ranges) -> tuple[tuple[str, str], ...]:
@@ -198,13 +209,6 @@ def _days(ranges: Ranges) -> tuple[tuple[str, str], ...]:
 def _answer(evidence: Evidence) -> str:
     status = f"{evidence.status}" if evidence.status else "no answer"
     return f"{evidence.request} -> {status} {evidence.answer[:200]}".strip()
-
-
-def _tried(reports: Sequence[JobReport]) -> tuple[str, ...]:
-    counts: dict[str, int] = {}
-    for report in reports:
-        counts[report.repair.kind] = counts.get(report.repair.kind, 0) + 1
-    return tuple(f"{kind.replace('_', ' ')}: {count} jobs" for kind, count in sorted(counts.items()))
 
 
 def _of_others(
@@ -225,7 +229,7 @@ def _of_others(
             name=kind,
             dataset=dataset,
             count=sum(size_of(finding) for finding in group),
-            tried=_tried(reports),
+            tried=tried(reports),
             attempts=attempts,
             answer=reasons.get(kind, ""),
             details=_details(group),
@@ -252,7 +256,7 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
     """A few of the findings in words; changes of a source in their own order, the newest first."""
     texts = [describe(finding) for finding in findings]
     is_in_order = all(isinstance(finding, ChangedSource) for finding in findings)
-    return (*other_units(findings), *(texts if is_in_order else sorted(texts)))[:SAMPLE]
+    return listed((*other_units(findings), *(texts if is_in_order else sorted(texts))), SAMPLE)
 
 
 def _named_places(findings: Sequence[Finding]) -> Places:

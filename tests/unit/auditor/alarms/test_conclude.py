@@ -20,6 +20,7 @@ from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.standing.alarms import open_alarms
 from auditor.state import DatasetState, OpenWindow, change_state
+from core.audit.repair_jobs import Redrive, RepairJob, write_job
 from core.errors import TransientFailure
 from core.time import format_second
 
@@ -43,6 +44,16 @@ def ended(services: Services, *causes: str, run: str = "r", counts: dict[str, in
 def sent(services: Services) -> list[tuple[str, str]]:
     mail: Any = services.mail
     return mail.sent  # type: ignore[no-any-return]
+
+
+def test_an_audit_that_failed_after_repairs_says_what_they_were(services: Services) -> None:
+    write_job(services.records, RepairJob("quotes", "r", Redrive("quotes", ("a",))), attempt=2, number=0)
+    conclude_failure(services, "quotes", "r", environment="test", error="States.Timeout: late")
+    write_run_file(services.records, "s", "jobs/1-000", ["what is no job"])
+    conclude_failure(services, "other", "s", environment="test", error="States.Timeout: late")
+    (_, tried), (_, unreadable) = sent(services)
+    assert ("Tried:     redrive: 1 jobs" in tried, "Attempts:  2" in tried) == (True, True)
+    assert "Tried:     no repair yet" in unreadable
 
 
 def metric(services: Services, name: str) -> list[float]:

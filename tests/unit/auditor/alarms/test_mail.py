@@ -47,6 +47,19 @@ def test_every_subject_fits_and_every_text_links_its_section(name: str, dataset:
     assert f"docs/runbook.md#{name.replace('_', '-')}" in text
 
 
+def test_a_subject_that_is_too_long_ends_with_a_whole_word() -> None:
+    for name in MEANINGS:
+        whole = f"[prod] quotes: {MEANINGS[name][0]}"
+        subject, _ = compose(Cause(name, "quotes", 1), environment="prod", runbook="r")
+        words = whole.replace(",", "").split()
+        assert subject == whole or subject.removesuffix("...").replace(",", "").split() == words[: len(subject.split())]
+
+
+def test_an_audit_that_failed_says_what_it_had_tried() -> None:
+    failed = Cause("audit_failed", "quotes", 1, details=("execution r",))
+    assert "Tried:     no repair yet" in compose(failed, environment="dev", runbook="r")[1]
+
+
 def test_of_many_entities_the_first_are_named() -> None:
     many = Cause("overdue", "quotes", 30, entities=tuple(f"E{number}" for number in range(NAMED + 1)))
     _, text = compose(many, environment="dev", runbook="r")

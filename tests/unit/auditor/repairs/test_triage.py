@@ -110,7 +110,29 @@ def test_other_findings_are_causes_by_kind_unless_they_wait_or_are_held_on_purpo
     broken = BrokenPartition("quotes", "fact_quote", "symbol=A", "gone")
     held = HeldPartition("quotes", "fact_quote", "symbol=B", "rolled back")
     triage = triaged(*lost, broken, held, plan=Plan(waiting=(Deferred("broken_object", "", 1, "budget"),)))
-    assert [(cause.name, cause.count, len(cause.details)) for cause in triage.causes] == [("lost_object", 7, 5)]
+    (cause,) = triage.causes
+    assert (cause.name, cause.count, len(cause.details), cause.details[-1]) == ("lost_object", 7, 6, "and 2 more")
+
+
+def test_each_reason_is_told_with_the_entities_that_it_is_about_and_each_span_once() -> None:
+    names = [f"E{number}" for number in range(6)]
+    missing = [MissingPoints("quotes", name, POINTS.ranges, 5) for name in names]
+    reasons = dict.fromkeys(names[:5], "the provider has another unit") | {"E5": "its answer is of another entity"}
+    reports = tuple(
+        JobReport(
+            1,
+            FetchHistory("quotes", name, POINTS.ranges, 5),
+            "done",
+            outcomes=(HistoryOutcome("broken", reason=reason),),
+        )
+        for name, reason in reasons.items()
+    )
+    (cause,) = triaged(*missing, reports=reports).causes
+    assert cause.details == (
+        "E0, E1, E2, E3, E4: the provider has another unit",
+        "E5: its answer is of another entity",
+    )
+    assert len(cause.spans) == 1
 
 
 @given(st.builds(Cause))
