@@ -161,15 +161,15 @@ class FeedLake:
     def _arrivals(self) -> None:
         aws = self.functions.aws
         slots = expected_slots(self.calendar, every=self.feed.every, start=self._since, end=self._until).tolist()
-        body = aws.stored(b"an object that arrived long ago")
-        aws.bucket(INGEST).fill({_key(slot): body for slot in slots})
-        receipts = {}
+        objects, receipts = {}, {}
         for slot in slots:
             landing = landing_of(_key(slot))
             assert landing is not None
             self.functions.now = at_epoch(slot) + dt.timedelta(minutes=1)
+            objects[landing.key] = aws.stored(b"an object that arrived long ago")
             receipts[landing.receipt_key] = aws.stored(_receipt(landing.key, slot))
         self.functions.now = OPENING
+        aws.bucket(INGEST).fill(objects)
         aws.bucket(WAREHOUSE).fill(receipts)
 
     def _certificates(self, windows: list[Window]) -> None:
