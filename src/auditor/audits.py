@@ -22,7 +22,7 @@ from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.windows import Scope
-from core.audit.findings import CLEARED, REPORTED, MissingPoints
+from core.audit.findings import CLEARED, REPORTED, HeldPartition, MissingPoints
 from core.contract.model import Database, Feed
 from core.time import iso
 
@@ -162,10 +162,13 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
 
 
 def _write_judgement(services: Services, order: AuditOrder, result: AuditResult, triage: Triage) -> None:
+    holds = (finding for finding in result.findings if isinstance(finding, HeldPartition))
+    held = [[each.dataset, f"{each.table} {each.partition}".strip(), each.reason] for each in holds]
     data = {
         "causes": [cause.to_data() for cause in triage.causes],
         "healing": triage.healing,
         "alarmed": _alarmed_points(result, triage),
+        **({"held": held} if held else {}),
     }
     write_run_file(services.records, order.run, "judgement", data)
 

@@ -138,6 +138,10 @@ def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:
                 "what_to_do": remedy_of(cause.to_data()),
             }
         )
+    for dataset, place, reason in judgement.get("held", ()):
+        remedy = f"It is left as it is until: starmend rollback {place} --release"
+        held = {"cause": "held partition", "rows": 0, "where": f"{place}: {reason}", "what_to_do": remedy}
+        rows.append({"dataset": dataset, **held})
     return rows
 
 

@@ -159,6 +159,7 @@ def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[
                 "windows": table.windows,
                 "certified": table.certified,
                 "missing": table.missing,
+                "held": list(table.held),
                 **{
                     name: iso(value) if (value := getattr(table, name)) is not None else None
                     for name in ("since", "complete_until", "certified_until", "audited_at")

@@ -18,6 +18,7 @@ from cli.operating import services_of, table_of
 from cli.options import DEFAULT, AsDeployed, AtScale, DryRun, Environment, Json, Resume
 from cli.output import out, print_json, say, show, steps
 from core.errors import Misuse
+from core.time import format_second
 from core.warehouse.vacuum import GRACE
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ def rollback(
         )
     if hold is not None and not hold.strip():
         raise Misuse("roll back", table, "a hold without a reason", "Give the reason: --hold REASON")
+    from aws.account import identity_of
     from processing.partitions.attempt import Committed
+    from processing.partitions.rollback import held_by
     from processing.partitions.rollback import release as end_hold
     from processing.partitions.rollback import rollback as go_back
 
@@ -146,7 +149,9 @@ def rollback(
     if to is None:
         outcome = end_hold(services.partitions, contract, path, context=context)
     else:
-        outcome = go_back(services.partitions, contract, path, to=to, hold=hold, context=context)
+        since = format_second(services.now())
+        held = held_by(hold, by=identity_of(deployed.clients), since=since) if hold else None
+        outcome = go_back(services.partitions, contract, path, to=to, hold=held, context=context)
     changed = isinstance(outcome, Committed)
     row = {"partition": outcome.partition, "version": outcome.version, "rows": outcome.rows, "changed": changed}
     show("Released" if release else "Rolled back", [row], as_json=as_json)

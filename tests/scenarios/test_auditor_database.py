@@ -10,21 +10,28 @@ from typing import Any
 
 import pytest
 from tests.chaos.mutations import contracts_in_parts, run_mutations
-from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.database_simulation import DATASET, DatabaseSimulation, database_simulation
 from tests.support.sources import source
 from tests.support.vandal import Vandal
 
+from auditor.databases.rows.targets import Slice, slices_of, targets_of
+from auditor.evidence.completeness import COMPLETENESS, completeness_key
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.run_files import read_run_file
+from auditor.standing.reading import read_standing
+from auditor.standing.standing import DatasetStanding, Verdict, verdict
+from auditor.stories.story import Story
+from auditor.stories.tell import tell
 from core.audit.findings import DeletedRows, OrphanKeys
 from core.audit.repair_jobs import FetchRows
-from core.contract.model import HASH, HASH_LIST
+from core.contract.model import HASH, HASH_LIST, Table
 from core.landing.ingest_objects import RepairObject
 from core.landing.whereabouts import repair_name
 from core.time import format_instant
 from core.warehouse.pointer import pointer_key
 from ingestion.engines.postgresql.table import PostgresTable
 from processing.partitions.commit import CommitContext, restate
+from processing.partitions.rollback import held_by, release, rollback
 
 pytestmark = pytest.mark.database
 
@@ -380,27 +387,96 @@ def test_a_parent_that_only_the_source_has_is_fetched_by_its_key() -> None:
         assert simulation.mail.sent == []
 
 
-def test_a_rollback_with_a_hold_is_shown_and_left_alone() -> None:
-    from processing.partitions.commit import CommitContext
-    from processing.partitions.rollback import release, rollback
+def _standing(simulation: DatabaseSimulation) -> tuple[DatasetStanding, Verdict]:
+    now = int(simulation.now().timestamp())
+    standing = read_standing(simulation.lake.records, simulation.contract, now=now)
+    return standing, verdict([standing])
 
-    with database_simulation() as simulation:
+
+def _row_of(simulation: DatabaseSimulation, part: Slice) -> dict[str, Any]:
+    prefix = completeness_key(DATASET, part.start, subject=part.table).removesuffix(".json")
+    (key,) = [info.key for info in simulation.lake.records.list(COMPLETENESS) if info.key.startswith(prefix)]
+    stored = simulation.lake.records.read(key)
+    assert stored
+    return json.loads(stored.body)  # type: ignore[no-any-return]
+
+
+def test_a_partition_that_is_held_is_neither_complete_nor_certified_until_it_is_released() -> None:
+    """It was left out of the comparison, and so its month stood complete and certified as it was before."""
+    with database_simulation(settings={"complete_within": 0}) as simulation:
+        simulation.heal()
         simulation.changes.update_orders(20)
+        simulation.changes.insert_orders(5)
         simulation.extract()
+        simulation.heal()
+        assert _standing(simulation)[1].complete
         table = simulation.contracts.table("fact_sales_order")
-        path = next(
-            path for path in simulation.lake.paths(table.name) if simulation.lake.snapshot(table.name, path).version > 1
-        )
+        (target,) = [each for each in targets_of(simulation.contract) if each.table.name == table.name]
+        path = min(path for path in simulation.lake.paths(table.name) if _version(simulation, table.name, path) > 1)
+        (part,) = slices_of(target, path)
+        assert _row_of(simulation, part)["status"] == "certified"
         partitions, context = simulation.lake.partitions, CommitContext("test")
-        rollback(partitions, table, path, to=1, hold="under review", context=context)
+        hold = held_by("under review", by="user/ann", since="2026-11-30T12:00:00Z")
+        rollback(partitions, table, path, to=1, hold=hold, context=context)
         versions = simulation.lake.versions()
         answers = simulation.heal(run="held")
         assert kinds(simulation.findings("held")) == {"held_partition"}
         assert answers["audit"]["healthy"]
         assert simulation.lake.versions() == versions
+        assert simulation.mail.sent == []
+        row = _row_of(simulation, part)
+        text = f"fact_sales_order/{path} is held: under review (by user/ann, since 2026-11-30T12:00:00Z)"
+        assert (row["status"], row["reason"], row["certificate"]) == ("held", text, None)
+        assert row["missing"] > 0
+        standing, said = _standing(simulation)
+        assert not said.complete
+        assert text in said.text
+        (orders,) = [each for each in standing.tables if each.table == "sales_order"]
+        assert orders.held == (text,)
+        assert (orders.complete_until or 0) <= part.start
+        story = _story_of_a_row(simulation, table, path)
+        assert text in story.sentence
+        assert "certified" not in story.sentence
+        assert story.next[0].endswith(f"until: starmend rollback fact_sales_order {path} --release")
         release(partitions, table, path, context=context)
         simulation.heal()
+        simulation.heal()
         assert simulation.agree() == []
+        assert _row_of(simulation, part)["status"] == "certified"
+        assert _standing(simulation)[1].complete
+        assert simulation.verified() == []
+
+
+def test_a_dimension_that_is_held_stays_as_it_is_and_its_rows_are_not_certified() -> None:
+    with database_simulation(settings={"complete_within": 0}) as simulation:
+        simulation.heal()
+        simulation.run("update staff set last_name = last_name || 'x'")
+        simulation.extract()
+        simulation.heal()
+        partitions, context = simulation.lake.partitions, CommitContext("test")
+        table = simulation.contracts.table("dim_staff")
+        rollback(partitions, table, "", to=1, hold="under review", context=context)
+        simulation.run("update staff set last_name = last_name || 'y'")
+        simulation.extract()
+        simulation.heal(run="held")
+        assert simulation.lake.snapshot("dim_staff", "").footer.hold == "under review"
+        _, said = _standing(simulation)
+        assert not said.complete
+        assert "dim_staff is held: under review" in said.text
+        release(partitions, table, "", context=context)
+        simulation.heal()
+        simulation.heal()
+        assert simulation.agree() == []
+        assert _standing(simulation)[1].complete
+
+
+def _story_of_a_row(simulation: DatabaseSimulation, table: Table, path: str) -> Story:
+    row = simulation.lake.snapshot(table.name, path).table.to_pylist()[0]
+    return tell(simulation.services(), table, {"sales_order_id": str(row["sales_order_id"])})
+
+
+def _version(simulation: DatabaseSimulation, table: str, path: str) -> int:
+    return simulation.lake.snapshot(table, path).version
 
 
 def test_certificates_of_tables_are_proven_from_the_objects_alone() -> None:

@@ -17,6 +17,8 @@ from tests.support.feeds import ROOT, contracts_in
 from auditor.evidence.results import AuditResult
 from auditor.run_files import read_run_file
 from auditor.services import Budget
+from auditor.standing.reading import read_standing
+from auditor.standing.standing import Verdict, verdict
 from core.audit.findings import StaleDerived
 from core.contract.model import Contracts
 from core.ports import StreamRecord
@@ -390,11 +392,54 @@ def test_a_held_rollback_is_left_alone_and_shown_until_it_is_released(feed: Feed
     assert answers["audit"]["healthy"]
     assert feed.lake.versions()[pointer_key(f"fact_quote/{AAPL}")] == versions[pointer_key(f"fact_quote/{AAPL}")]
     assert feed.mail.sent == []
-    assert completeness(feed)["2026-11-20T15:00:00Z"]["status"] == "open"
+    row = completeness(feed)["2026-11-20T15:00:00Z"]
+    text = f"fact_quote/{AAPL} is held: prices under review"
+    assert (row["status"], row["reason"], row["certificate"]) == ("held", text, None)
+    assert row["missing"]
+    assert not _verdict(feed).complete
+    assert text in _verdict(feed).text
     release(feed.lake.partitions, feed.contracts.table("fact_quote"), AAPL, context=CommitContext("x"))
     feed.heal()
     assert feed.rows("fact_quote") == rows
     assert feed.verified() == []
+    assert completeness(feed)["2026-11-20T15:00:00Z"]["status"] == "certified"
+    assert _verdict(feed).complete
+
+
+def test_a_rollup_that_is_held_stays_and_its_windows_are_not_certified_until_it_is_released(
+    feed: FeedSimulation,
+) -> None:
+    """Each audit made it again, and its windows stood certified all the while."""
+    an_hour(feed)
+    feed.heal()
+    table = feed.contracts.table("fact_quote_hourly")
+    before = feed.rows(table.name)
+    feed.trade(THREE + dt.timedelta(hours=1), 60)
+    feed.pass_time(minutes=5)
+    feed.heal()
+    rows = feed.rows(table.name)
+    assert len(rows) > len(before)
+    context = CommitContext("x")
+    rollback(feed.lake.partitions, table, AAPL, to=1, hold="under review", context=context)
+    held = feed.lake.versions()[pointer_key(f"{table.name}/{AAPL}")]
+    feed.trade(THREE + dt.timedelta(hours=2), 60)
+    feed.pass_time(minutes=5)
+    feed.heal()
+    feed.heal()
+    assert feed.lake.versions()[pointer_key(f"{table.name}/{AAPL}")] == held
+    texts = {(row["status"], row.get("reason")) for row in completeness(feed).values()}
+    assert texts == {("held", f"{table.name}/{AAPL} is held: under review")}
+    release(feed.lake.partitions, table, AAPL, context=context)
+    feed.heal()
+    feed.heal()
+    assert [row for row in feed.rows(table.name) if row in rows] == rows
+    assert {row["status"] for row in completeness(feed).values()} == {"certified"}
+    assert _verdict(feed).complete
+
+
+def _verdict(feed: FeedSimulation) -> Verdict:
+    contract = feed.contracts.dataset("quotes")
+    return verdict([read_standing(feed.lake.records, contract, now=int(feed.now.timestamp()))])
 
 
 def _roll_back(feed: FeedSimulation, *, hold: str | None) -> None:

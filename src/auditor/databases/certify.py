@@ -54,7 +54,7 @@ def _plant_gap(services: Services, contract: Contract, order: DatabaseOrder, res
 
 def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, triage: Triage) -> None:
     causes = tuple(sorted(cause.name for cause in triage.causes))
-    missing = sum(window.counts["missing"] for window in result.windows)
+    missing = sum(window.counts["missing"] for window in result.windows if not window.held)  # nobody heals those
     end = max((window.end for window in result.windows), default=0)
     may_close = order.scheduled or _compares_everything(services, order)
 

@@ -6,7 +6,7 @@ those rows of the source that are in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,12 +20,12 @@ from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
 from auditor.evidence.completeness import COUNTS
 from auditor.evidence.halts import find_halts
-from auditor.evidence.results import AuditResult, WindowResult
+from auditor.evidence.results import AuditResult, WindowResult, held_reason
 from auditor.repairs.dead_letters import SeenLetters, look_at_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.state import read_state
-from auditor.warehouse.derived import derived_findings
+from auditor.warehouse.derived import DerivedFinding, derived_findings
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced
@@ -33,6 +33,7 @@ from core.audit.findings import (
     BrokenPartition,
     Finding,
     HaltedObject,
+    HeldPartition,
     LostObject,
     SlowSweep,
     StaleDerived,
@@ -44,6 +45,7 @@ from core.errors import of_kind
 from core.landing.ingest_objects import EPOCH
 from core.landing.state import ParameterNames
 from core.time import at_epoch, format_instant, iso
+from core.warehouse.current_state import current_table, inputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     looks = is_loaded and not source.canary and order.beside
     shapes = look_at_source(services, contract, source, memory.shapes) if looks else Shapes()
     brought = _brought_until(services, contract, arrivals, now=now, asks=is_loaded and order.beside)
-    terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken), brought)
+    held = _held_by_input(contract, derived)
+    terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken), brought, held)
     compared = compare_slices(services, terms, order.slices)
     newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
     sampled = compare_sample(services, contract, order, newest) if order.beside else Sampled()
@@ -133,6 +136,17 @@ def _noted_halts(services: Services, contract: Contract, arrived: Iterable[Findi
         since=None if state.frontier is None else at_epoch(state.frontier),
         seen=[finding.key for finding in arrived if isinstance(finding, HaltedObject | UnprocessedObject | LostObject)],
     )
+
+
+def _held_by_input(contract: Contract, derived: Sequence[DerivedFinding]) -> dict[str, tuple[str, ...]]:
+    """The dimensions that are held, by the current states that they are computed from, which readers see in them."""
+    held: dict[str, tuple[str, ...]] = {}
+    tables = {table.name: table for table in contract.tables}
+    for finding in (finding for finding in derived if isinstance(finding, HeldPartition)):
+        for source in inputs_of(tables[finding.table]):
+            name = current_table(contract, contract.source_table(source)).name
+            held[name] = (*held.get(name, ()), held_reason(finding))
+    return held
 
 
 def _promised(source: Database, now: datetime) -> datetime:

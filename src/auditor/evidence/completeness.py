@@ -48,14 +48,18 @@ def seen_by_athena(name: str) -> str:
 def completeness_row(
     result: AuditResult, window: WindowResult, basis: Basis, entries: Entries, *, alarmed: bool
 ) -> dict[str, Any]:
-    """The row of a window; ``alarmed``: the admins are called because of it."""
+    """The row of a window; ``alarmed``: the admins are called because of it.
+
+    Of one with a partition that is held it says so whatever else is wrong, and ``reason`` says who holds it, and why.
+    """
     subject, start = result.subject_of(window), iso(window.start)
     entry = entries.get(window_name(subject, start)) if window.whole else None
+    held = window.held
     return {
         "subject": subject,
         "window_start": start,
         "window_end": iso(window.end),
-        "status": "certified" if entry else "alarmed" if alarmed else "open",
+        "status": "certified" if entry else "held" if held else "alarmed" if alarmed else "open",
         **{name: window.counts[name] for name in COUNTS},
         "certificate": entry.number if entry else None,
         "certificate_hash": entry.hash if entry else None,
@@ -64,6 +68,7 @@ def completeness_row(
         "calendar": basis.calendar,
         "audited_at": result.audited_at,
         "run": basis.run,
+        **({"reason": held} if held else {}),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.evidence.doubts import Doubt
-from core.audit.findings import Finding, findings_from_data, findings_to_data
+from core.audit.findings import HELD, Finding, HeldPartition, findings_from_data, findings_to_data
 from core.audit.history import KnownValue
 from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.codec import from_data, to_data
@@ -44,6 +44,12 @@ class WindowResult:
     @property
     def whole(self) -> bool:
         return self.was_read and not self.counts["missing"] and not self.touched_by
+
+    @property
+    def held(self) -> str:
+        """Which partitions of it are held, why, by whom and since when; empty where none is."""
+        texts = (text for kind, _, text in (reason.partition(": ") for reason in self.touched_by) if kind == HELD)
+        return "; ".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,12 @@ def _window_of(data: Mapping[str, Any]) -> WindowResult:
         counted=data.get("counted", False),
         recheck=epoch(data["recheck"]) if "recheck" in data else 0,
     )
+
+
+def held_reason(finding: HeldPartition) -> str:
+    """What a window is touched by where this partition of it is held: nobody may make it what it should be."""
+    place = f"{finding.table}/{finding.partition}".rstrip("/")
+    return f"{finding.kind}: {place} is held: {finding.reason}"
 
 
 def kinds_of(findings: Sequence[Finding]) -> dict[str, int]:

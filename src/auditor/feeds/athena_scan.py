@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from auditor.evidence.absent import Absence
-from auditor.evidence.results import WindowResult
+from auditor.evidence.results import WindowResult, held_reason
 from auditor.feeds.choose import FeedOrder
 from auditor.feeds.expect import Expectation
 from auditor.feeds.partition_scan import partition_problem
@@ -56,11 +57,12 @@ def scan_with_athena(
     workers = services.limits.workers
     faulty = list(_faulty_partitions(services.partitions, contract, feed, expectation, lacking, workers=workers))
     held = [finding for finding in faulty if isinstance(finding, HeldPartition)]
+    windows = _window_results(order, expectation, lacking, absent)
     findings: list[Finding] = [
         *faulty,
         *_findings(contract, feed, expectation, _not_held(lacking, held, contract, feed)),
     ]
-    return findings, _window_results(order, expectation, lacking, absent)
+    return findings, [_held_back(window, held, contract, feed) for window in windows]
 
 
 def _lost(
@@ -168,6 +170,14 @@ def _window_results(
             )
         )
     return results
+
+
+def _held_back(window: WindowResult, held: Sequence[HeldPartition], contract: Contract, feed: Feed) -> WindowResult:
+    """The window, which says what of it is held."""
+    tables = {fact.name: fact for fact in facts_of(contract)}
+    periods = ((finding, period_of(tables[finding.table], feed, finding.partition)) for finding in held)
+    reasons = [held_reason(each) for each, (start, end) in periods if start < window.end and window.start < end]
+    return replace(window, touched_by=tuple(reasons)) if reasons else window
 
 
 def _by_window(expectation: Expectation, slots: Lacking) -> list[Lacking]:

@@ -15,7 +15,7 @@ from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import DAY, HOUR, Window, facts_of, partitions_of
 from core.audit.certificate import LedgerEntry, window_name
-from core.audit.findings import StaleDerived
+from core.audit.findings import HeldPartition, StaleDerived
 from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table, TradingCalendar
 from core.errors import of_kind
 from core.feeds.grid import expected_slots
@@ -35,8 +35,8 @@ def stale_rollups(
     expectation: Expectation,
     scan: PartitionScan,
     entries: Mapping[str, LedgerEntry],
-) -> list[StaleDerived]:
-    """Rollup partitions that lack a group of certified windows, or count it otherwise.
+) -> list[StaleDerived | HeldPartition]:
+    """Rollup partitions that lack a group of certified windows, or count it otherwise; and those that are held.
 
     A window whose rows are not those of its certificate any more is passed over: it gets a successor first, and the
     rollup is made again after that.
@@ -48,15 +48,12 @@ def stale_rollups(
         if (entry := entries.get(window_name(feed.table.name, window.name))) is not None
         and dict(entry.partitions) == scan.proofs[place]
     ]
-    findings: list[StaleDerived] = []
-    if not settled:
-        return findings
+    findings: list[StaleDerived | HeldPartition] = []
     facts = {fact.name: fact for fact in facts_of(contract)}
     for table in contract.tables:
         if table.kind == "rollup" and table.source in facts and (unit := _time_unit(table, feed, facts)):
             counts = _counts(feed, calendar, expectation, scan.cells_of(table.source), settled, UNITS[unit])
-            windows = [expectation.windows[place] for place in settled]
-            findings += _stale_partitions(store, table, facts[table.source], feed, windows, counts)
+            findings += _stale_partitions(store, table, facts[table.source], feed, expectation.windows, counts)
     return findings
 
 
@@ -112,10 +109,13 @@ def _slots_in(feed: Feed, calendar: TradingCalendar, start: int, unit: int) -> i
 
 def _stale_partitions(
     store: PartitionStore, table: Table, fact: Table, feed: Feed, windows: Sequence[Window], counts: Counts
-) -> Iterator[StaleDerived]:
-    """The rollup's partitions that do not have the counts."""
+) -> Iterator[StaleDerived | HeldPartition]:
+    """The rollup's partitions that do not have the counts, or that are held."""
     for path, covered in partitions_of(table, feed, windows, fact=fact).items():
         partition = read_partition(store, table, path)
+        if partition.hold:
+            yield HeldPartition(table.dataset, table.name, path, partition.hold)
+            continue
         if partition.problem:
             yield StaleDerived(table.dataset, table.name, path, partition.problem)
             continue

@@ -9,7 +9,7 @@ from datetime import datetime
 from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.halts import find_halts
-from auditor.evidence.results import AuditResult, WindowResult
+from auditor.evidence.results import AuditResult, WindowResult, held_reason
 from auditor.feeds.absence.gather import believed_absences, weigh_claims
 from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
@@ -34,7 +34,15 @@ from auditor.warehouse.partitions import SeenPartitions
 from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
 from core.audit.certificate import LedgerEntry, window_name
-from core.audit.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
+from core.audit.findings import (
+    BrokenPartition,
+    BrokenRule,
+    DisputedValue,
+    Finding,
+    HeldPartition,
+    MissingPoints,
+    StaleDerived,
+)
 from core.audit.history import KnownValue, Ranges
 from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.model import Contract, Feed, TradingCalendar
@@ -50,7 +58,7 @@ class ScannedWindows:
     """Windows as they were read: what they owe, their partitions, certificates and proven absences.
 
     ``weighed``: what the source's answers about missing points come to.
-    ``disputed`` are values that the provider has contradicted in this run.
+    ``disputed`` are values that the provider has contradicted in this run. ``derived`` are findings about rollups.
     """
 
     expectation: Expectation
@@ -59,6 +67,7 @@ class ScannedWindows:
     absences: tuple[Absence, ...]
     weighed: Weighed
     disputed: tuple[DisputedValue, ...] = ()
+    derived: tuple[StaleDerived | HeldPartition, ...] = ()
 
 
 def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditResult:
@@ -81,7 +90,10 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     else:
         scanned = _scan_windows(services, contract, feed, order, expectation, (absences, expired), attempt=attempt)
         weighed = scanned.weighed
-        findings = _findings(services, contract, feed, calendar, scanned)
+        partitions_now, entries = scanned.partitions, scanned.entries
+        derived = stale_rollups(services.partitions, contract, calendar, expectation, partitions_now, entries)
+        scanned = replace(scanned, derived=tuple(derived))
+        findings = _findings(contract, feed, scanned)
         windows = _window_results(order, contract, feed, scanned)
         coverage = scanned.partitions.coverage
         partitions = replace(partitions, targets=scanned.partitions.targets, kept=scanned.partitions.kept)
@@ -210,15 +222,12 @@ def _disputed(
 # ---------------------------------------------------------------- findings
 
 
-def _findings(
-    services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, scanned: ScannedWindows
-) -> list[Finding]:
+def _findings(contract: Contract, feed: Feed, scanned: ScannedWindows) -> list[Finding]:
     partitions = scanned.partitions
     missing = _missing(contract, feed, scanned)
-    stale = stale_rollups(services.partitions, contract, calendar, scanned.expectation, partitions, scanned.entries)
     findings: list[Finding] = [*partitions.held, *partitions.broken, *partitions.rules, *partitions.orphans]
     findings += _rolled_back_or_lost(contract, feed, scanned, missing)
-    return [*findings, *missing, *scanned.disputed, *stale]
+    return [*findings, *missing, *scanned.disputed, *scanned.derived]
 
 
 def _rolled_back_or_lost(
@@ -342,14 +351,17 @@ def _recheck(absences: tuple[Absence, ...], window: Window) -> int:
 
 def _touched_by(contract: Contract, feed: Feed, scanned: ScannedWindows, window: Window) -> tuple[str, ...]:
     """The reasons for which the window cannot be certified although nothing of it may be missing."""
-    tables = {fact.name: fact for fact in facts_of(contract)}
+    tables = {table.name: table for table in contract.tables}
     partitions = scanned.partitions
     reasons = []
-    faulty: list[HeldPartition | BrokenPartition | BrokenRule] = [*partitions.held, *partitions.broken]
-    for finding in [*faulty, *partitions.rules]:
-        first, last = period_of(tables[finding.table], feed, finding.partition)
+    held = [*partitions.held, *(finding for finding in scanned.derived if isinstance(finding, HeldPartition))]
+    faulty: list[HeldPartition | BrokenPartition | BrokenRule] = [*held, *partitions.broken, *partitions.rules]
+    for finding in faulty:
+        table = tables[finding.table]
+        first, last = period_of(table, feed, finding.partition, fact=tables.get(table.source, table))
         if window.overlaps(first, last):
-            reasons.append(f"{finding.kind}: {finding.table}/{finding.partition}")
+            place = f"{finding.kind}: {finding.table}/{finding.partition}"
+            reasons.append(held_reason(finding) if isinstance(finding, HeldPartition) else place)
     reasons += [f"{orphan.kind}: {orphan.table}.{orphan.column}" for orphan in partitions.orphans]
     reasons += [f"{UNKNOWN_PARENT}: {column}" for column in partitions.unknown_parents]
     points = [point for point in scanned.disputed if window.start <= epoch(point.at) < window.end]

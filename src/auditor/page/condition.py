@@ -13,15 +13,15 @@ from typing import Literal
 from auditor.page import words
 
 State = Literal[
-    "alarmed", "halted", "canary_failed", "late", "unplaced", "outdated", "repairing", "unaudited", "unread", "paused",
-    "uncertified", "complete",
+    "alarmed", "halted", "canary_failed", "late", "unplaced", "held", "outdated", "repairing", "unaudited", "unread",
+    "paused", "uncertified", "complete",
 ]  # fmt: skip
 # From worst to best. Somebody should look at the first ones; the others end by themselves, or were wanted.
 STATES: tuple[State, ...] = (
-    "alarmed", "halted", "canary_failed", "late", "unplaced", "outdated", "repairing", "unaudited", "unread", "paused",
-    "uncertified", "complete",
+    "alarmed", "halted", "canary_failed", "late", "unplaced", "held", "outdated", "repairing", "unaudited", "unread",
+    "paused", "uncertified", "complete",
 )  # fmt: skip
-LOOK_AT: frozenset[State] = frozenset({"alarmed", "halted", "canary_failed", "late", "unplaced"})
+LOOK_AT: frozenset[State] = frozenset({"alarmed", "halted", "canary_failed", "late", "unplaced", "held"})
 WHOLE: frozenset[State] = frozenset({"paused", "uncertified", "complete"})  # nothing is missing that is owed
 
 
@@ -34,7 +34,8 @@ class Facts:
     ``halts`` are ingest objects that stand halted, ``unplaced`` rows without a place in time. ``changes`` say how far
     tables are under the new contract, a sentence each. ``stale`` are tables that are older than promised. ``canary`` is
     whether the newest gap planted in it was healed (None: it is no canary, or nothing can be told). ``unread`` are
-    parts that could not be read: then nothing is known to be whole.
+    parts that could not be read: then nothing is known to be whole. ``held`` says which partitions are held, why and by
+    whom; what they lack is not among the ``missing``.
     """
 
     dataset: str
@@ -57,6 +58,7 @@ class Facts:
     audited_at: int | None = None
     next_audit: int | None = None
     fine_since: int | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,13 @@ def _unplaced(facts: Facts) -> Condition | None:
     return Condition("unplaced", text, "Every audit compares them by key and content; their times need mending")
 
 
+def _held(facts: Facts) -> Condition | None:
+    if not facts.held:
+        return None
+    doing = "Nothing heals what is held, and no window of it is certified, until starmend rollback TABLE P --release"
+    return Condition("held", "; ".join(facts.held), doing)
+
+
 def _outdated(facts: Facts) -> Condition | None:
     if not facts.changes:
         return None
@@ -171,7 +180,7 @@ def _whole(facts: Facts) -> Condition:
     return Condition("complete", text, "Nothing needs to be done", facts.fine_since)
 
 
-_RULES = (_alarmed, _halted, _canary, _late, _unplaced, _outdated, _repairing, _unaudited, _unread, _paused)
+_RULES = (_alarmed, _halted, _canary, _late, _unplaced, _held, _outdated, _repairing, _unaudited, _unread, _paused)
 
 
 # ---------------------------------------------------------------- all datasets

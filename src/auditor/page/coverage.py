@@ -11,6 +11,7 @@ from heapq import nsmallest
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
 from auditor.windows import DAY, HOUR, Window
@@ -30,8 +31,8 @@ MOST_RUNS = 150_000  # of a feed: stretches of points, 1.5 MB
 ALL = "all"
 
 # A window's status after its last audit, from best to worst: a day has its worst one.
-Status = Literal["certified", "unaudited", "changed", "open", "alarmed"]
-STATUSES: tuple[Status, ...] = ("certified", "unaudited", "changed", "open", "alarmed")
+Status = Literal["certified", "unaudited", "changed", "open", "held", "alarmed"]
+STATUSES: tuple[Status, ...] = ("certified", "unaudited", "changed", "open", "held", "alarmed")
 # ``filling``: what is missing may still come within the time that the contract allows, and nobody has given it up.
 Verdict = Literal["complete", "uncertified", "filling", "incomplete", "empty"]
 
@@ -134,7 +135,8 @@ class FeedView:
     """A feed on the page: a row for each entity, in the contract's order, and ``all``, the sum over them.
 
     ``[start, end)`` is from the first owed slot to the end of the last. ``overdue`` of the missing points should have
-    come by now. ``held`` are partitions that were rolled back on purpose, with the reason.
+    come by now. ``held`` are partitions that were rolled back on purpose, with the reason: ``held_back`` of the missing
+    points are theirs, and none of these is overdue.
     """
 
     dataset: str
@@ -155,6 +157,7 @@ class FeedView:
     verdict: Verdict
     points: Points
     held: tuple[tuple[str, str], ...] = ()
+    held_back: int = 0
 
     @property
     def total(self) -> Counts:
@@ -179,8 +182,11 @@ def shape_feed(
     due_before: int,
     first: int = 0,
     held: Sequence[tuple[str, str]] = (),
+    held_back: npt.NDArray[np.bool_] | None = None,
 ) -> FeedView | None:
     """A feed's windows from place ``first`` on; ``seen`` are the coverage's windows, in order.
+
+    ``held_back`` are the cells of partitions that are ``held``, where there are any.
 
     Slots that begin before ``due_before`` (epoch seconds) have had all the time that the contract allows.
 
@@ -202,8 +208,10 @@ def shape_feed(
     ends = slots + expectation.grid.steps[shown]
     gap_count = sum(int((part[:, 2] == STATES.index("missing")).sum()) for part in runs.values())
     certified = sum(seen[place].status == "certified" for place in kept)
-    overdue = int((cells[:, slots < due_before] == MISSING).sum())
-    given_up = any(seen[place].status == "alarmed" for place in kept)
+    lacking = cells == MISSING
+    kept_back = lacking & held_back[:, shown] if held_back is not None else np.zeros_like(lacking)
+    overdue = int((lacking & ~kept_back)[:, slots < due_before].sum())
+    given_up = any(seen[place].status in ("alarmed", "held") for place in kept)
     return FeedView(
         dataset=dataset,
         table=table,
@@ -223,6 +231,7 @@ def shape_feed(
         verdict=_verdict(total(everything), overdue=overdue, given_up=given_up, uncertified=len(kept) - certified),
         points=_points(runs, slots, every),
         held=tuple(held),
+        held_back=int(kept_back.sum()),
     )
 
 

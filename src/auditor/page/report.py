@@ -253,7 +253,7 @@ def shape_alarm(memory: Mapping[str, Any], *, silences: Mapping[str, str] | None
 class WindowView:
     """A window of a database's table, as the auditor's row of it says. ``start`` and ``end`` are epoch seconds.
 
-    ``counts`` has as observed what is neither late nor repaired.
+    ``counts`` has as observed what is neither late nor repaired. ``held``: what is held of it, why and by whom.
     """
 
     subject: str
@@ -263,6 +263,7 @@ class WindowView:
     counts: Counts
     certificate: int
     audited_at: str
+    held: str = ""
 
 
 def shape_windows(rows: Iterable[Mapping[str, Any]], start: int, end: int) -> tuple[WindowView, ...]:
@@ -283,6 +284,7 @@ def _window(row: Mapping[str, Any]) -> WindowView:
         counts=Counts(observed=observed, **numbers),
         certificate=row.get("certificate") or 0,
         audited_at=row["audited_at"],
+        held=row["reason"] if row["status"] == "held" else "",
     )
 
 

@@ -19,7 +19,8 @@ class Standing:
 
     ``windows`` are those of which the auditor keeps rows since ``since``; ``certified`` of them have a certificate.
     Until ``complete_until`` every window has all that is expected of it, until ``certified_until`` it is certified too;
-    neither is later than the audit that found it so.
+    neither is later than the audit that found it so. ``held`` says which partitions are held, why and by whom: windows
+    of theirs are neither complete nor certified.
     """
 
     dataset: str
@@ -31,6 +32,7 @@ class Standing:
     certified_until: int | None = None
     missing: int = 0
     audited_at: int | None = None
+    held: tuple[str, ...] = ()
 
     @property
     def open(self) -> int:
@@ -80,10 +82,11 @@ def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> St
         windows=len(ordered),
         certified=sum(row["status"] == "certified" for row in ordered),
         since=epoch(ordered[0]["window_start"]),
-        complete_until=_until(ordered, [not row["missing"] for row in ordered]),
+        complete_until=_until(ordered, [not row["missing"] and row["status"] != "held" for row in ordered]),
         certified_until=_until(ordered, [row["status"] == "certified" for row in ordered]),
         missing=sum(row["missing"] or 0 for row in ordered),
         audited_at=max(epoch(row["audited_at"]) for row in ordered),
+        held=tuple(dict.fromkeys(row["reason"] for row in ordered if row["status"] == "held")),
     )
 
 
@@ -113,6 +116,8 @@ def verdict(datasets: Sequence[DatasetStanding]) -> Verdict:
     for dataset in datasets:
         if missing := sum(table.missing for table in dataset.tables):
             problems.append(f"{missing:,} missing in {dataset.dataset}")
+        if held := dict.fromkeys(text for table in dataset.tables for text in table.held):
+            problems.append(f"{dataset.dataset}: {' and '.join(held)}")
         if dataset.alarms:
             count = len(dataset.alarms)
             names = (f"{name}, silenced" if name in dataset.silences else name for name in dataset.alarms)

@@ -68,6 +68,20 @@ def read_holding(store: PartitionStore, table: Table, path: str, wanted: Mapping
     return Holding(partition_of(table.folder, path), tuple(rows), held.target, held.footer, held.problem)
 
 
+def held_text(holding: Holding, window: Mapping[str, Any]) -> str:
+    """Who holds the row's partition, why and since when, or what its window is held by; empty where nobody does."""
+    if holding.hold:
+        return f"{holding.partition} is held: {holding.hold}"
+    return str(window.get("reason", "")) if window.get("status") == "held" else ""
+
+
+def release_of(holding: Holding, table: str) -> str:
+    """What ends the hold that ``held_text`` tells of a row of the table."""
+    path = holding.partition.partition("/")[2]
+    place = f"{table} {path}".strip() if holding.hold else "TABLE PARTITION"
+    return f"Nothing heals what is held, and no window of it is certified, until: starmend rollback {place} --release"
+
+
 def path_of(table: Table, values: Mapping[str, pa.Scalar]) -> str:
     """The partition of a row with these values. Raises ``Misuse`` where the table has no partition for them."""
     columns = {

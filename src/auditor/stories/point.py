@@ -12,7 +12,7 @@ from auditor.evidence.journal import Entry
 from auditor.repairs.causes import meaning_of, remedy_of
 from auditor.stories.arrivals import Arrival, arrival_events
 from auditor.stories.efforts import Effort, audited_events
-from auditor.stories.holding import Holding, certificate_events, holding_events
+from auditor.stories.holding import Holding, certificate_events, held_text, holding_events, release_of
 from auditor.stories.story import Event, Story, Verdict, in_order
 from core.audit.certificate import Certificate
 from core.audit.history import HistoryOutcome
@@ -99,6 +99,8 @@ def _verdict(evidence: PointEvidence) -> tuple[Verdict, str]:
         return "not_owed", f"{name} is not there, and nobody owes it: {when.not_owed}"
     if when.due > when.now:
         return "settling", f"{name} is not there yet: it is due from {iso(when.due)} on"
+    if held := held_text(evidence.holding, evidence.window):
+        return "missing", f"{name} is missing; {held}"
     if evidence.causes:
         names = " and ".join(dict.fromkeys(meaning_of(cause["cause"]["name"]) for cause in evidence.causes))
         return "alarmed", f"{name} is missing, and the admins were called: {names}"
@@ -119,8 +121,9 @@ def _present(evidence: PointEvidence, name: str) -> tuple[Verdict, str]:
         "late": "was observed, and stored after the time to settle",
         "repaired": "was missed, and fetched by the auditor",
     }
-    certified = " and certified" if evidence.window.get("status") == "certified" else ""
-    return verdict, f"{name} is there{certified}: it {sentences[verdict]}"
+    held = held_text(evidence.holding, evidence.window)
+    certified = " and certified" if evidence.window.get("status") == "certified" and not held else ""
+    return verdict, f"{name} is there{certified}: it {sentences[verdict]}" + (f"; {held}" if held else "")
 
 
 # ---------------------------------------------------------------- what happened
@@ -197,15 +200,17 @@ def _next(evidence: PointEvidence, verdict: Verdict) -> Iterator[str]:
         yield f"If it is not there by {iso(when.due)}, the next audit after that asks the provider's history for it"
     elif verdict == "paused":
         yield f"When the dataset is resumed, the audit catches up: starmend resume {evidence.dataset}"
+    elif held_text(evidence.holding, evidence.window):
+        yield release_of(evidence.holding, evidence.table)
     elif verdict in ("missing", "alarmed"):
         yield from _next_of_missing(evidence)
 
 
 def _next_of_present(evidence: PointEvidence) -> Iterator[str]:
     status = evidence.window.get("status")
-    if evidence.holding.hold:
-        yield f"Its partition is held back from healing: {evidence.holding.hold}"
-    if status is None and evidence.circumstances.next_audit:
+    if held_text(evidence.holding, evidence.window):
+        yield release_of(evidence.holding, evidence.table)
+    elif status is None and evidence.circumstances.next_audit:
         yield f"The audit that is due {iso(evidence.circumstances.next_audit)} looks at its window"
     elif status in ("open", "alarmed"):
         yield f"Its window has no certificate yet: {evidence.window.get('missing', 0):,} points of it are missing"

@@ -11,7 +11,7 @@ from auditor.evidence.journal import Entry
 from auditor.repairs.causes import meaning_of, remedy_of
 from auditor.stories.arrivals import Arrival, arrival_events
 from auditor.stories.efforts import Effort, audited_events
-from auditor.stories.holding import Holding, certificate_events, holding_events
+from auditor.stories.holding import Holding, certificate_events, held_text, holding_events, release_of
 from auditor.stories.story import Event, Story, Verdict, in_order
 from core.audit.certificate import Certificate
 from core.landing.zone import REPAIR
@@ -107,18 +107,21 @@ def _verdict(evidence: RowEvidence) -> tuple[Verdict, str]:
     older = "; an older version is in the warehouse" if evidence.holding.row is not None else ""
     if refusal is not None and (refusal.refused or refusal.halted):
         return "quarantined", f"{name} is in quarantine: {refusal.refused or refusal.halted}{older}"
+    text = held_text(evidence.holding, evidence.window)
+    held = f"; {text}" if text else ""
     if evidence.arrivals:
         waits = " that has no receipt yet" if evidence.arrivals[-1].receipt is None else ""
-        return "missing", f"{name} is not in the warehouse, though an ingest object{waits} has it"
+        return "missing", f"{name} is not in the warehouse, though an ingest object{waits} has it{held}"
     if evidence.says.has:
-        return "missing", f"{name} is in the source, and not in the warehouse"
+        return "missing", f"{name} is in the source, and not in the warehouse{held}"
     if evidence.says.has is None:
         return "unknown", f"{name} is not in the warehouse, and the source could not be asked: {evidence.says.problem}"
     return "unknown", f"{name} is neither in the warehouse nor in the source"
 
 
 def _present(evidence: RowEvidence, name: str) -> tuple[Verdict, str]:
-    certified = " and certified" if evidence.window.get("status") == "certified" else ""
+    held = held_text(evidence.holding, evidence.window)
+    certified = " and certified" if evidence.window.get("status") == "certified" and not held else ""
     if deleted := evidence.mark("deleted"):
         return "deleted", f"{name} is marked as deleted: at {deleted} the source no longer had it"
     behind = ""
@@ -126,6 +129,7 @@ def _present(evidence: RowEvidence, name: str) -> tuple[Verdict, str]:
         behind = f"; the source has a newer version, of {evidence.says.version}"
     if evidence.says.has is False:
         behind = "; the source no longer has it"
+    behind += f"; {held}" if held else ""
     checked = evidence.mark("checked")
     if checked and _came_by_repair(evidence):
         return "repaired", f"{name} is there{certified}: the auditor fetched it, as it was at {checked}{behind}"
@@ -203,7 +207,10 @@ def _written(value: object) -> str:
 def _next(evidence: RowEvidence, verdict: Verdict) -> Iterator[str]:
     if evidence.paused:
         yield f"{evidence.dataset} is {evidence.paused}. Resume it: starmend resume {evidence.dataset}"
-    if verdict in ("extracted", "repaired") and evidence.says.has is False:
+    held = held_text(evidence.holding, evidence.window)
+    if held:
+        yield release_of(evidence.holding, evidence.table)
+    if verdict in ("extracted", "repaired") and evidence.says.has is False and not held:
         yield "The next audit that compares its slice marks it as deleted"
     if verdict == "quarantined":
         yield "Mend the contract or the source, deploy, then: starmend quarantine retry"
@@ -214,7 +221,7 @@ def _next(evidence: RowEvidence, verdict: Verdict) -> Iterator[str]:
     if verdict == "outside":
         yield f"No audit looks for it. To have it, give {evidence.table} an earlier `since` in the contract and deploy"
         yield f"Then: starmend heal --dataset {evidence.dataset} --full"
-    if verdict == "missing":
+    if verdict == "missing" and not held:
         yield from _next_of_missing(evidence)
     if verdict == "unknown" and evidence.says.has is None:
         yield "Ask again when the source can be asked"

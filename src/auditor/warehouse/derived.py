@@ -22,7 +22,9 @@ def derived_findings(services: Services, contract: Contract, *, now: datetime, s
     for table in contract.tables:
         if table.kind == "calendar" or (table.kind == "dimension" and table.source == ENTITIES):
             partition = read_partition(services.partitions, table, "", list(table.key))
-            if partition.problem or not partition.target:
+            if partition.hold:
+                yield HeldPartition(contract.dataset, table.name, "", partition.hold)
+            elif partition.problem or not partition.target:
                 problem = partition.problem or "has no pointer"
                 yield StaleDerived(contract.dataset, table.name, "", problem)
         elif table.kind == "dimension":

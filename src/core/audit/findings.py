@@ -351,8 +351,10 @@ class LaggingMirror:
     kind: Literal["lagging_mirror"] = "lagging_mirror"
 
 
+HELD = "held_partition"
+
 # Nothing of the data is amiss: what is only reported, and what is only cleared away or completed.
-REPORTED = ("held_partition", "slow_sweep", "unplaced_row", "changed_source", "lagging_mirror")
+REPORTED = (HELD, "slow_sweep", "unplaced_row", "changed_source", "lagging_mirror")
 CLEARED = ("unreferenced_object", "unhashed_row")
 
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)

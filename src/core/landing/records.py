@@ -48,7 +48,7 @@ COMPLETENESS_COLUMNS: RecordColumns = (
     ("subject", "string", "what is counted: the feed's or the database's source table"),
     ("window_start", "string", "the window is [start, end)"),
     ("window_end", "string", ""),
-    ("status", "string", "certified, open (being healed) or alarmed; of a halted object: halted, then released"),
+    ("status", "string", "certified, open (being healed), alarmed or held; of a halted object: halted, then released"),
     ("expected", "bigint", "points or rows that are owed"),
     ("present", "bigint", "observed + late + repaired"),
     ("observed", "bigint", ""),
@@ -64,5 +64,5 @@ COMPLETENESS_COLUMNS: RecordColumns = (
     ("audited_at", "string", ""),
     ("run", "string", "the audit that says so"),
     ("object", "string", "the ingest object that stands halted; null where the row is a window's"),
-    ("reason", "string", "why it is halted"),
+    ("reason", "string", "why it is halted, or who holds which partition, and why"),
 )

@@ -35,7 +35,7 @@ class Promise:
     def query(self, relation: str) -> str:
         """One row with one instant (UTC): when the table was last seen to have all that is owed.
 
-        Null where something is missing, alarmed or halted by the last word on it, and where no audit has looked yet.
+        Null where something is missing, alarmed, halted or held by the last word on it, and where no audit looked yet.
         """
         audited, counted = (", ".join(literal(name, TEXT) for name in names) for names in (self.audited, self.counted))
         return f"""\
@@ -43,7 +43,7 @@ select case when count(case when subject in ({audited}) then 1 end) = {len(self.
   then min(case when subject in ({audited}) then audited_at end) end
 from (
   select subject, max(cast(substr(replace(audited_at, 'T', ' '), 1, 19) as timestamp)) as audited_at,
-    max(case when missing > 0 or status in ('alarmed', 'halted') then 1 else 0 end) as amiss
+    max(case when missing > 0 or status in ('alarmed', 'halted', 'held') then 1 else 0 end) as amiss
   from (
     select subject, status, missing, audited_at,
       row_number() over (partition by subject, window_start, {quoted("object")} order by audited_at desc) as age

@@ -191,12 +191,14 @@ def commit_table(
     is read before the inputs' and all three steps are done again when beaten, so the last writer has seen the newest
     inputs. No version is made, and nothing is recomputed, when the footer names exactly the input objects just read,
     under the same contract and with the same basis. A target that is lost itself is made again: its rows are a function
-    of its inputs.
+    of its inputs. One that is held stays as it is, for nothing of what was brought back would be left.
     """
     layout = Layout.of(table)
     where = partition_of(table.folder, partition)
 
     def make(current: State) -> Next | AlreadyThere:
+        if isinstance(current, Current) and current.is_sound and current.footer.hold:
+            return already_there(current)
         snapshots: dict[str, Snapshot] = {}
         seen: dict[str, str] = {}
         for source, path in inputs:
@@ -259,11 +261,13 @@ def rederive(
 ) -> Outcome:
     """As ``restate``, of rows that are computed: ``remake`` gives them and the objects that they were computed from.
 
-    A version is made where these are others, too, for whoever proves the rows goes by them.
+    A version is made where these are others, too, for whoever proves the rows goes by them. What is held stays.
     """
     layout = Layout.of(table)
 
     def make(current: State) -> Next | AlreadyThere:
+        if isinstance(current, Current) and current.is_sound and current.footer.hold:
+            return already_there(current)
         given, inputs = remake()
         rows = with_latest(dedupe(given, layout), layout)
         if isinstance(current, Current) and _holds(current, rows, layout) and current.footer.inputs == inputs:

@@ -11,13 +11,21 @@ from processing.partitions.attempt import AlreadyThere, CommitContext, Next, Out
 from processing.partitions.layout import Layout
 from processing.partitions.state import Current, State, Vacant
 
+BY = " (by "
+
+
+def held_by(reason: str, *, by: str, since: str) -> str:
+    """The text of a hold: why, who holds it, and since when (ISO 8601)."""
+    return f"{reason.strip()}{BY}{by}, since {since})"
+
 
 def rollback(
     store: PartitionStore, table: Table, partition: str, *, to: int | str, hold: str | None, context: CommitContext
 ) -> Outcome:
     """Bring back version ``to`` (its number, or its object's key) as a new version.
 
-    ``hold`` is the reason why the auditor must not heal the partition forward; None: it may, and will. Sources merged
+    ``hold`` is the reason why the auditor must not heal the partition forward; None: it may, and will. Who holds it for
+    the same reason already (``held_by``) goes on holding it since then. Sources merged
     after that version are no longer counted as merged. Raises ``InvalidData`` where the version is not in the recent
     history, or its object was removed: recent ones stay for the grace period, the last of each day for a week.
     """
@@ -50,7 +58,12 @@ def rollback(
 
 def _is_done(current: Current, version: int, hold: str) -> bool:
     footer = current.footer
-    return (footer.kind, footer.restores, footer.hold) == ("rollback", version, hold)
+    return (footer.kind, footer.restores, _why(footer.hold)) == ("rollback", version, _why(hold))
+
+
+def _why(hold: str) -> str:
+    """The reason of a hold without who holds it."""
+    return hold.rpartition(BY)[0] or hold
 
 
 def _key_of(current: Current, version: int) -> str:

@@ -29,7 +29,8 @@ from auditor.databases.rows.sums import NEVER, BucketSums
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
 from auditor.databases.rows.unfilled import Fills, unfilled
 from auditor.databases.rows.unplaced import Unplaced, UnplacedDifference, compare_unplaced
-from auditor.evidence.results import AuditResult, WindowResult
+from auditor.evidence.completeness import COUNTS
+from auditor.evidence.results import AuditResult, WindowResult, held_reason
 from auditor.run_files import read_run_file, run_file_key
 from auditor.services import Services
 from auditor.warehouse.outdated import OutdatedPlace
@@ -90,6 +91,7 @@ class ComparisonTerms:
     (``EPOCH``: none). ``known_rows`` are the most rows that a slice was seen to have, by warehouse table. ``broken``
     names derived tables that cannot be relied upon as parents. ``brought`` are the instants, by source table, before
     which the source has no more rows than that: of a table in which nothing changes it is later than the watermark.
+    ``held`` says of current states, by name, which dimensions that are computed from them are held, and why.
     """
 
     contract: Contract
@@ -99,6 +101,7 @@ class ComparisonTerms:
     known_rows: Mapping[str, int]
     broken: frozenset[str]
     brought: Mapping[str, datetime] = field(default_factory=dict)
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,16 @@ class _Counted:
     content_of: Mapping[Slice, Buckets] = field(default_factory=dict)
     lists: tuple[ListInUse, ...] = ()
     unplaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """A slice against the source's answer. ``moves_on``: rows were left out, for they may be on their way."""
+
+    theirs: Buckets
+    difference: Difference
+    nowhere: UnplacedDifference
+    moves_on: bool
 
 
 @dataclass(slots=True)
@@ -183,9 +196,9 @@ class _Comparison:
         with ThreadPoolExecutor(1) as beside:  # the source counts while we read and do the same
             asked = beside.submit(self._count, target, slices, until, buckets)
             holdings = self._holdings(target, slices, buckets)
-            sound = [holding for holding in holdings if holding.comparable]
+            sound = [holding for holding in holdings if holding.readable]
             ours = [holding.sums(until=_micros(until), buckets=buckets) for holding in sound]
-            lost, without = self._orphans(target, sound, until)
+            lost, without = self._orphans(target, [holding for holding in sound if holding.comparable], until)
             compared = self._compared
             try:
                 counted = self._counted(target, slices, ours, asked.result(), until, buckets)
@@ -199,41 +212,67 @@ class _Comparison:
             compared.outdated += holding.outdated
             compared.findings += [*holding.broken, *holding.held]
         compared.findings += lost
-        numbers = {known.number for known in counted.lists}
+        brought = max(until, self._terms.brought.get(target.source.name, until))
+        seen = {holding.slice for holding in sound}
+        unseen = [holding for holding in holdings if holding.held and holding.slice not in seen]
         for holding, our in zip(sound, ours, strict=True):
-            theirs = counted.of[holding.slice]
-            other_content = doubtful(our, counted.content_of[holding.slice], counted.lists)
-            wanted = tuple(sorted({*unequal(our.fingerprints, theirs), *other_content}))
             try:
-                difference = self._difference(holding, wanted, until, buckets, counted.lists)
+                against = self._against(holding, our, counted, unplaced, until, buckets)
             except _Refused as refusal:  # since it counted
                 compared.findings.append(self._unreadable(target, refusal))
+                unseen += [holding] if holding.held else []
                 continue
-            moves_on = False
-            if target.source.by_keys:
-                difference, moves_on = self._settled(holding, difference)
-            refused = self._refused(target.source.name) if unplaced.rows is not None and unplaced.lists else None
-            nowhere = compare_unplaced(holding, unplaced, refused)
-            difference = self._without_place(holding, difference, unplaced, nowhere)
-            self._add_findings(holding, theirs, difference, nowhere)
-            self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), difference)
-            lacking = unfilled(holding, counted.lists, until=_micros(until))
-            self._fills.add(self._contract.dataset, holding, lacking)
-            rule_breaks = [] if holding.in_order else list(self._rule_breaks(holding))
-            compared.findings += rule_breaks
-            most = max(compared.rows.get(target.table.name, 0), holding.count)
-            compared.rows[target.table.name] = most
-            touched = [*(finding.kind for finding in rule_breaks), *without[holding.slice]]
-            touched += ["changed_row"] if moves_on else []
-            touched += ["unfilled_row"] if lacking.columns else []
-            if nowhere.differs or unplaced.may_be_anywhere(target):
-                touched.append("unplaced_row")
-            apart = {
-                "unplaced": nowhere.rows,
-                "orphans": holding.accepted,
-            }
-            brought = max(until, self._terms.brought.get(target.source.name, until))
-            yield _window(holding, theirs, difference, brought, touched, apart)
+            touched = [] if holding.held else self._touched(holding, against, counted, until, without[holding.slice])
+            touched += ["unplaced_row"] if against.nowhere.differs or unplaced.may_be_anywhere(target) else []
+            apart = {"unplaced": against.nowhere.rows, "orphans": holding.accepted}
+            yield _window(holding, against.theirs, against.difference, brought, [*self._held(holding), *touched], apart)
+        for holding in unseen:
+            yield _unseen_window(holding, counted.of.get(holding.slice, {}), brought, self._held(holding))
+
+    def _against(
+        self,
+        holding: Holding,
+        our: BucketSums,
+        counted: _Counted,
+        unplaced: Unplaced,
+        until: datetime,
+        buckets: int,
+    ) -> _Against:
+        """What differs between a slice and the source. Raises ``_Refused`` where it shows its rows no more."""
+        theirs = counted.of[holding.slice]
+        other_content = doubtful(our, counted.content_of[holding.slice], counted.lists)
+        wanted = tuple(sorted({*unequal(our.fingerprints, theirs), *other_content}))
+        difference, moves_on = self._difference(holding, wanted, until, buckets, counted.lists), False
+        if holding.target.source.by_keys and not holding.held:
+            difference, moves_on = self._settled(holding, difference)
+        has_content = unplaced.rows is not None and unplaced.lists
+        nowhere = compare_unplaced(
+            holding, unplaced, self._refused(holding.target.source.name) if has_content else None
+        )
+        difference = self._without_place(holding, difference, unplaced, nowhere)
+        return _Against(theirs, difference, nowhere, moves_on)
+
+    def _touched(
+        self, holding: Holding, against: _Against, counted: _Counted, until: datetime, without: Sequence[str]
+    ) -> list[str]:
+        """Why a slice is not certified, whatever its counts say; adds the findings about its rows."""
+        name = holding.target.table.name
+        self._add_findings(holding, against.theirs, against.difference, against.nowhere)
+        numbers = {known.number for known in counted.lists}
+        self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), against.difference)
+        lacking = unfilled(holding, counted.lists, until=_micros(until))
+        self._fills.add(self._contract.dataset, holding, lacking)
+        rule_breaks = [] if holding.in_order else list(self._rule_breaks(holding))
+        self._compared.findings += rule_breaks
+        self._compared.rows[name] = max(self._compared.rows.get(name, 0), holding.count)
+        touched = [*(finding.kind for finding in rule_breaks), *without]
+        touched += ["changed_row"] if against.moves_on else []
+        touched += ["unfilled_row"] if lacking.columns else []
+        return touched
+
+    def _held(self, holding: Holding) -> list[str]:
+        """The partitions of a slice that are held, and the dimensions that are computed from it and are."""
+        return [*map(held_reason, holding.held), *self._terms.held.get(holding.target.table.name, ())]
 
     def _holdings(self, target: Target, slices: Sequence[Slice], buckets: int) -> list[Holding]:
         """The slices as the warehouse has them."""
@@ -549,6 +588,22 @@ def _window(
         },
         partitions=holding.proofs,
         touched_by=tuple(dict.fromkeys(reasons)),
+        subject=holding.target.table.name,
+    )
+
+
+def _unseen_window(holding: Holding, theirs: Buckets, brought: datetime, touched: Sequence[str]) -> WindowResult:
+    """The window of a slice that is held and could not be compared: what cannot be read is not there for anybody."""
+    source = sum(their.rows for their in theirs.values())
+    present = min(source, holding.count)
+    counts = dict.fromkeys(COUNTS, 0) | {"expected": source, "present": present, "observed": present}
+    return WindowResult(
+        start=holding.slice.start,
+        end=holding.slice.end,
+        complete=holding.slice.whole or holding.slice.end <= int(brought.timestamp()),
+        counts=counts | {"missing": source - present},
+        partitions=holding.proofs,
+        touched_by=tuple(touched),
         subject=holding.target.table.name,
     )
 

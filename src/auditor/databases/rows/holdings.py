@@ -86,6 +86,11 @@ class Holding:
         return count_gone(self.target, self.decoded()) if len(of_each) > 1 and any(of_each) else sum(of_each)
 
     @property
+    def readable(self) -> bool:
+        """Whether all of it could be read."""
+        return len(self.summaries) == len(self.paths)
+
+    @property
     def comparable(self) -> bool:
         """Whether all of it could be read, and may be healed."""
         return not self.broken and not self.held

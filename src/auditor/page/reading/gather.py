@@ -220,15 +220,25 @@ def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
         audited_at=last,
         next_audit=None if last is None else max(last + AUDITED_EVERY, span.now),
         fine_since=fine_since(dataset.journal),
+        held=_held(dataset),
         **(_of_feed(coverage) if coverage else _of_windows(dataset.windows)),
     )
+
+
+def _held(dataset: _Dataset) -> tuple[str, ...]:
+    """What is held of a dataset: of a feed as its partitions are now, of all else as the last audit saw it."""
+    if dataset.coverage is None:
+        return tuple(dict.fromkeys(window.held for window in dataset.windows if window.held))
+    now = "; ".join(f"{partition} is held: {reason}" for partition, reason in dataset.coverage.held)
+    audited = (row["reason"] for row in dataset.rows if row["status"] == "held")
+    return tuple(dict.fromkeys(text for text in (now, *audited) if text and (text == now or text not in now)))
 
 
 def _of_feed(view: FeedView) -> Mapping[str, Any]:
     return {
         "windows": view.windows,
         "certified": view.certified,
-        "missing": view.total.missing,
+        "missing": view.total.missing - view.held_back,
         "overdue": view.overdue,
         "first_missing": view.first_missing,
     }
@@ -238,8 +248,10 @@ def _of_windows(windows: Sequence[WindowView]) -> Mapping[str, Any]:
     return {
         "windows": len(windows),
         "certified": sum(window.status == "certified" for window in windows),
-        "missing": sum(window.counts.missing for window in windows),
-        "first_missing": min((window.start for window in windows if window.counts.missing), default=None),
+        "missing": sum(window.counts.missing for window in windows if not window.held),
+        "first_missing": min(
+            (window.start for window in windows if window.counts.missing and not window.held), default=None
+        ),
     }
 
 

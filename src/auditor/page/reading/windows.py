@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from auditor.databases.window_rows import row_keys_since
 from auditor.evidence.absent import read_absences
@@ -24,8 +25,9 @@ from auditor.page.report import Halt, WindowView, shape_windows
 from auditor.state import read_state
 from auditor.windows import DAY, Window, begin_of, facts_of, settled_until, windows_between
 from core.audit.certificate import LedgerEntry, window_name
-from core.contract.model import Contract, Database
+from core.contract.model import Contract, Database, Feed
 from core.evolution.promised import read_promises
+from core.feeds.partitions import entities_in, period_of
 from core.time import iso
 
 LOOKED_BACK = 62 * DAY  # at least, before a range: two monthly windows
@@ -138,8 +140,12 @@ def read_coverage(
     names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
     entries = ChainReader(sources.records, contract.dataset).entries(names)
     audited = {row["window_start"]: row["status"] for row in rows if row["subject"] == feed.table.name}
+    held = _held_back(contract, feed, scan)
+    held_windows = expectation.per_window(held).astype(bool)
     statuses = [
         _status(window, scan.proofs[place], entries.get(names[place][0]), audited.get(window.name))
+        if not held_windows[place]
+        else WindowSeen(window, "held")
         for place, window in enumerate(expectation.windows)
     ]
     begin = None if span.asked else began(sources.services, contract.dataset)
@@ -153,9 +159,23 @@ def read_coverage(
         statuses,
         due_before=span.now - feed.complete_within - feed.every + 1,
         first=0 if span.asked else _first(scan, statuses),
-        held=[(window.partition, window.reason) for window in scan.held],
+        held=[(f"{finding.table}/{finding.partition}", finding.reason) for finding in scan.held],
+        held_back=held,
     )
     return view, entries
+
+
+def _held_back(contract: Contract, feed: Feed, scan: PartitionScan) -> npt.NDArray[np.bool_]:
+    """The cells of partitions that are held."""
+    expectation = scan.coverage.expectation
+    tables, entities = {fact.name: fact for fact in facts_of(contract)}, expectation.grid.entities
+    cells = np.zeros(scan.coverage.cells.shape, bool)
+    for finding in scan.held:
+        table = tables[finding.table]
+        start, end = period_of(table, feed, finding.partition)
+        of = np.isin(entities, list(entities_in(table, feed, finding.partition)))
+        cells |= of[:, np.newaxis] & (expectation.grid.slots >= start) & (expectation.grid.slots < end)
+    return cells
 
 
 def _forget_what_was_before(scan: PartitionScan, seen: Sequence[WindowSeen], begin: int, every: int) -> None:
@@ -170,6 +190,8 @@ def _forget_what_was_before(scan: PartitionScan, seen: Sequence[WindowSeen], beg
 
 def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None, row: str | None) -> WindowSeen:
     """A window's status: certified only where its rows are those of the certificate, else as the last audit left it."""
+    if row == "held":
+        return WindowSeen(window, "held")
     if entry is not None and dict(entry.partitions) == dict(proofs):
         return WindowSeen(window, "certified", entry.number)
     status: Status = "changed" if entry is not None else "unaudited"

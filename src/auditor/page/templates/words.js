@@ -3,13 +3,14 @@
 
 const STATE_WORDS = {
   alarmed: ["!", "alarmed"], halted: ["■", "halted"], canary_failed: ["✗", "canary failed"], late: ["◔", "late"],
-  unplaced: ["?", "unplaced rows"], outdated: ["↻", "outdated contract"], repairing: ["…", "repairing"],
+  unplaced: ["?", "unplaced rows"], held: ["⊘", "held"], outdated: ["↻", "outdated contract"], repairing: ["…", "repairing"],
   unaudited: ["○", "not audited yet"], unread: ["?", "could not be read"], paused: ["‖", "paused"], uncertified: ["◐", "not all certified"],
   complete: ["✓", "complete"],
 };
 const MARK_WORDS = {
   certified: ["✓", "certified"], unaudited: ["–", "not audited yet"], changed: ["↻", "changed since it was certified"],
-  open: ["…", "being healed"], alarmed: ["!", "alarmed: somebody was called"],
+  open: ["…", "being healed"], held: ["⊘", "held: nothing heals it until it is released"],
+  alarmed: ["!", "alarmed: somebody was called"],
 };
 const POINT_WORDS = {
   observed: "observed in its time", late: "observed, but stored late", repaired: "fetched again by the auditor",

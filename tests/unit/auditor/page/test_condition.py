@@ -25,6 +25,8 @@ def test_each_state_follows_from_what_is_known() -> None:
     assert states(missing=3, overdue=3, alarms={"limited": 500}) == ["alarmed"]
     assert states(halts=1) == ["halted"]
     assert states(unplaced=7) == ["unplaced"]
+    assert states(held=("fact_quote/a is held: why",)) == ["held"]
+    assert states(held=("fact_quote/a is held: why",), missing=3) == ["held", "repairing"]
     assert states(canary=False) == ["canary_failed"]
     assert states(canary=True) == states(canary=None) == ["complete"]
     assert states(audited_at=None, windows=0, certified=0) == ["unaudited"]
@@ -80,6 +82,7 @@ FACTS = st.builds(
     halts=st.integers(0, 2),
     unplaced=st.integers(0, 2),
     stale=st.sampled_from(((), ("fact",))),
+    held=st.sampled_from(((), ("fact/a is held: why",))),
     changes=st.sampled_from(((), ("1 of 2 months",))),
     paused=st.sampled_from(("", "paused")),
     canary=st.sampled_from((None, True, False)),
@@ -97,6 +100,7 @@ def test_whatever_is_known_nothing_that_is_missing_is_called_complete(datasets: 
         assert order == sorted(set(order)), "the worst first, each once"
         names = {condition.state for condition in said}
         broken = facts.missing or facts.overdue or facts.alarms or facts.halts or facts.unplaced or facts.stale
+        broken = broken or facts.held
         is_known = facts.audited_at is not None and not facts.unread
         assert bool(broken or facts.canary is False or facts.changes or not is_known) == (said[0].state not in WHOLE)
         assert not ((broken or facts.unread) and "complete" in names)

@@ -31,6 +31,8 @@ from core.errors import OutOfReach
 from core.json import canonical_json
 from core.ports import StoredObject
 from core.time import epoch, iso
+from processing.partitions.commit import CommitContext
+from processing.partitions.rollback import release, rollback
 
 OPENS = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 CLOSES = OPENS + dt.timedelta(hours=1)
@@ -172,6 +174,32 @@ def test_a_certified_hour_whose_rows_were_changed_is_not_shown_as_certified(one:
     one.change_a_price("AAPL", OPENS)
     view = quotes(report(one, OPENS, CLOSES))
     assert (view.columns[0].status, view.verdict) == ("changed", "uncertified")
+
+
+def test_what_is_held_is_shown_with_who_holds_it_at_once_and_is_nothing_that_is_on_its_way(one: FeedSimulation) -> None:
+    an_hour(one)
+    one.heal()
+    assert _states(report(one, OPENS, CLOSES)) == ["complete"]
+    table, path = one.contracts.table("fact_quote"), "symbol=AAPL/month=2026-11"
+    rollback(one.lake.partitions, table, path, to=2, hold="under review (by ann)", context=CommitContext("x"))
+    text = f"fact_quote/{path} is held: under review (by ann)"
+    for _ in ("before the audit", "after it"):
+        made = report(one, OPENS, CLOSES)
+        view = quotes(made)
+        assert (view.columns[0].status, view.certified, view.verdict, view.overdue) == ("held", 0, "incomplete", 0)
+        assert view.held_back == view.total.missing > 0
+        (condition,) = next(each.conditions for each in made.datasets if each.name == "quotes")
+        assert (condition.state, condition.text) == ("held", text)
+        assert not made.banner.complete
+        assert any(text in line for line in made.banner.doing)
+        one.heal()
+    release(one.lake.partitions, table, path, context=CommitContext("x"))
+    one.heal()
+    assert _states(report(one, OPENS, CLOSES)) == ["complete"]
+
+
+def _states(made: Report) -> list[str]:
+    return [each.state for view in made.datasets if view.name == "quotes" for each in view.conditions]
 
 
 def test_an_alarm_is_shown_with_its_remedy_until_it_is_over(one: FeedSimulation) -> None:
