@@ -1,5 +1,6 @@
-# Whoever must act is told what to do: every alarm mails the admins when it starts and when it is over, and its
-# description holds the next step and the runbook's section (docs/runbook.md has one per kind).
+# Whoever must act is told what to do, once: an alarm mails the admins when it starts and when it is over, and its
+# description holds the next step and the runbook's section (docs/runbook.md has one per kind). An alarm that only says what
+# another mail says is a state to look at, and mails nothing.
 
 locals {
   runbook = { for kind in local.alarm_kinds : kind => "Runbook: ${var.runbook_url}#${kind}" }
@@ -120,6 +121,9 @@ locals {
     },
     local.drift,
   )
+
+  # The auditor mails why an audit failed, in the words of the function that did; audit-silent where it could not.
+  told_by_auditor = [for name in ["audit", "plan", "verify", "certify", "check"] : "function-errors-${name}"]
 
   # Counted by `starmend deploy drift --notify`; the state stays until it looks again.
   drift = {
@@ -300,8 +304,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.above
   treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  alarm_actions       = contains(local.told_by_auditor, each.key) ? [] : [aws_sns_topic.alarms.arn]
+  ok_actions          = contains(local.told_by_auditor, each.key) ? [] : [aws_sns_topic.alarms.arn]
   tags                = local.tags.alarms
 }
 
@@ -377,6 +381,7 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy_part" {
   tags       = local.tags.alarms
 }
 
+# The one light: it is looked at, and mails nothing, for each alarm that it watches has.
 resource "aws_cloudwatch_composite_alarm" "unhealthy" {
   alarm_name = "${local.prefix}-pipeline-unhealthy"
   alarm_description = join(" ", [
@@ -387,9 +392,7 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
     for name in length(local.watched_parts) > 1 ? aws_cloudwatch_composite_alarm.unhealthy_part[*].alarm_name : local.watched_parts[0] :
     "ALARM(\"${name}\")"
   ])
-  alarm_actions = [aws_sns_topic.alarms.arn]
-  ok_actions    = [aws_sns_topic.alarms.arn]
-  tags          = local.tags.alarms
+  tags = local.tags.alarms
 
   lifecycle {
     precondition {

@@ -89,7 +89,7 @@ POINTS_UNHEALED = Metric(
 CAUSES_OPEN = Metric("CausesOpen", "causes that the admins were told of and that are not over")
 CERTIFICATES_ISSUED = Metric("CertificatesIssued", "certificates that the audit wrote", watched=False)
 CANARY_HEALED = Metric("CanaryHealed", "1 where the newest planted gap was healed, else 0; canaries alone")
-AUDIT_FINISHED = Metric("AuditFinished", "audits that reached their end")
+AUDIT_FINISHED = Metric("AuditFinished", "audits that came to an end, or told why they failed")
 AUDIT_FAILED = Metric("AuditFailed", "audits that failed in one of their steps", watched=False)
 EVENTS_UNSENT = Metric("EventsUnsent", "events about an audit that the event bus did not take", watched=False)
 

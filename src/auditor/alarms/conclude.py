@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from auditor.alarms.mail import compose
+from auditor.alarms.mail import compose, compose_end
 from auditor.alarms.outages import NothingBetween, is_news, places_of, remember
 from auditor.canary import canary_healed
 from auditor.events import Notices
@@ -88,7 +88,10 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
 
 
 def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Notices:
-    """An audit that failed: its own cause, and no ``AuditFinished``. ``error`` is Step Functions' name and cause."""
+    """An audit that failed: its own cause. ``error`` is Step Functions' name and cause.
+
+    It counts as finished as well, once it was told: what watches the auditor need not say it again.
+    """
     failure = failure_of(error)
     reports = _reports(services, run)
     cause = Cause(
@@ -102,6 +105,7 @@ def conclude_failure(services: Services, dataset: str, run: str, *, environment:
     )
     notices = _notify(services, dataset, [cause], run, environment)
     services.metrics(dataset).add(AUDIT_FAILED, 1)
+    services.metrics(dataset).add(AUDIT_FINISHED, 1)
     _journal(services, dataset, run, notices, counts={}, error=failure.text)
     services.log.error("audit failed", dataset=dataset, run=run, reason=failure.text)
     return replace(notices, failure=failure.text)
@@ -200,18 +204,24 @@ def _nothing_between(services: Services, dataset: str) -> NothingBetween:
 
 
 def _close(services: Services, dataset: str, alive: set[str], run: str, environment: str) -> list[str]:
-    over = []
+    """Tell of the causes that are over, all in one mail, and remember it; not of those that nobody was told of."""
+    memories = {}
     for info in services.records.list(f"{ROOT}{dataset}/"):
         name = info.key.rpartition("/")[2].removesuffix(".json")
         memory = _memory(services, info.key) if name not in alive else {}
         if memory.get("open"):
-            cause = Cause.from_data(memory["cause"])
-            if not memory.get("held") or memory.get("told"):
-                announce_alarm(services, cause, run, environment, state="over")
-            _remember(services, cause, {**memory, "open": False, "until": format_second(services.now())})
-            over.append(name)
-    _end_acknowledgements(services, dataset, over)
-    return over
+            memories[name] = memory
+    mailed = {name: each for name, each in memories.items() if not each.get("held") or each.get("told")}
+    if mailed:
+        since = {name: str(memory.get("since", "")) for name, memory in mailed.items()}
+        services.needed_mail().publish(*compose_end(dataset, since, environment=environment, report=services.report))
+    for name, memory in memories.items():
+        cause = Cause.from_data(memory["cause"])
+        if name in mailed:
+            announce_alarm(services, cause, run, environment, state="over")
+        _remember(services, cause, {**memory, "open": False, "until": format_second(services.now())})
+    _end_acknowledgements(services, dataset, memories.keys())
+    return [*memories]
 
 
 def _end_acknowledgements(services: Services, dataset: str, over: Collection[str]) -> None:

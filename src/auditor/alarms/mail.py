@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from auditor.notifications.compose import section_url
 from auditor.repairs.causes import Cause, meaning_of, remedy_of
@@ -35,8 +35,18 @@ def compose(
     lines += [f"Note:      {note}" for note in notes]
     lines += ["", f"What to do: {remedy_of(cause.to_data())}.", f"Runbook:    {section_url(runbook, cause.name)}"]
     lines += [f"Health page: {report}", ""] if report else [""]
-    lines.append("This is sent once. When it heals, the alarm goes back to OK.")
+    lines.append("This is sent once, and a mail follows when it is over.")
     return _cut(subject), "\n".join(lines) + "\n"
+
+
+def compose_end(dataset: str, since: Mapping[str, str], *, environment: str, report: str = "") -> tuple[str, str]:
+    """Subject and text of causes that are over, by name with when each of them was told (ISO 8601)."""
+    (first, *others) = sorted(since)
+    what = f"{len(since)} causes" if others else meaning_of(first)
+    lines = [f"{dataset}: over, for the audit that just ended found nothing of it any more:", ""]
+    lines += [f"- {meaning_of(name)} ({name}, told {since[name]})" for name in sorted(since)]
+    lines += ["", "Nothing is to be done."] + ([f"Health page: {report}"] if report else [])
+    return _cut(f"[{environment}] {dataset}: over: {what}"), "\n".join(lines) + "\n"
 
 
 def _nothing(cause: Cause) -> str:

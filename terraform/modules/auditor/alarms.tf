@@ -1,10 +1,14 @@
 # The alarms of the auditor itself; each description holds the next step and the runbook's section.
+#
+# What the auditor mails itself, once per cause with what was tried, and once when it is over, no alarm mails beside it: such an
+# alarm is a state to look at. Those that watch the auditor mail: audit_silent where it does not come to the end at which it would
+# have mailed, and the errors of its last step (function-errors-conclude).
 
 resource "aws_cloudwatch_metric_alarm" "audit_failed" {
   alarm_name = "${var.prefix}-audit-failed"
   alarm_description = join(" ", [
-    "An audit failed in one of its steps. starmend audits list says with what, where, and what to do; the next audit looks at",
-    "the same windows again. ${var.alarms.runbook["audit-failed"]}",
+    "An audit failed in one of its steps; the auditor's own mail says with what, where, and what to do, and so does starmend",
+    "audits list. The next audit looks at the same windows again. ${var.alarms.runbook["audit-failed"]}",
   ])
   namespace           = "AWS/States"
   metric_name         = "ExecutionsFailed"
@@ -16,13 +20,10 @@ resource "aws_cloudwatch_metric_alarm" "audit_failed" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.admins.topic_arn]
-  ok_actions          = [var.admins.topic_arn]
   tags                = var.alarms.tags
 }
 
-# The auditor itself mails once per cause, with entities, minutes and what was tried. So this alarm mails only its end; it
-# keeps its state between audits.
+# It keeps its state between audits.
 resource "aws_cloudwatch_metric_alarm" "gaps_unhealed" {
   for_each = var.datasets
 
@@ -41,17 +42,18 @@ resource "aws_cloudwatch_metric_alarm" "gaps_unhealed" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "ignore"
-  ok_actions          = [var.admins.topic_arn]
   tags                = var.alarms.tags
 }
 
-# The dead man: two audits in a row did not finish. Only where schedules run: nobody heals what nobody audits.
+# The dead man: two audits in a row came to no end, not even to one that says why they failed. Only where schedules
+# run: nobody heals what nobody audits.
 resource "aws_cloudwatch_metric_alarm" "audit_silent" {
   for_each = var.scheduling.enabled ? var.datasets : []
 
   alarm_name = "${var.prefix}-audit-silent-${each.key}"
   alarm_description = join(" ", [
-    "No audit of ${each.key} has finished for two hours. Look at the schedule and at the state machine's executions.",
+    "No audit of ${each.key} has ended for two hours, nor said why not. Look at the schedule and at the state machine's",
+    "executions.",
     var.alarms.runbook["audit-silent"],
   ])
   namespace           = var.alarms.namespace

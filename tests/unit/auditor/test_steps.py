@@ -76,10 +76,10 @@ def test_a_step_that_is_run_again_ends_the_same(services: Services) -> None:
     assert conclude_step(state, services, environment="test") == conclude_step(state, services, environment="test")
 
 
-def test_a_failed_execution_is_told_of_and_finishes_nothing(services: Services) -> None:
+def test_a_failed_execution_is_told_of_and_has_ended(services: Services) -> None:
     event = {"dataset": "quotes", "run": "r", "error": "States.Timeout: no answer"}
     assert conclude_step(event, services, environment="test")["sent"] == ["audit_failed"]
-    assert metric(services, "AuditFinished") == []
+    assert metric(services, "AuditFinished") == [1]
 
 
 @pytest.mark.parametrize("step", [plan_step, verify_step, certify_step])

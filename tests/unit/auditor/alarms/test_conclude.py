@@ -15,7 +15,7 @@ from auditor.events import Notices
 from auditor.evidence.journal import entries_between, last_ended
 from auditor.interventions.pauses import change_pauses
 from auditor.interventions.silences import Silence, write_silence
-from auditor.repairs.causes import Cause
+from auditor.repairs.causes import MEANINGS, Cause
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.standing.alarms import open_alarms
@@ -32,6 +32,7 @@ SOURCE_DOWN = {
     "requestId": "0f1e2d3c",
     "stackTrace": ['  File "/var/task/auditor/handler.py", line 13, in audit\n    return build_runtime()\n'] * 9,
 }
+LIMITED = MEANINGS["limited"][0]
 COUNTS = {"expected": 60, "present": 50, "absent": 3, "missing": 7, "certificates": 1, "repaired": 5}
 
 
@@ -67,10 +68,30 @@ def test_a_cause_is_mailed_once_until_it_is_over_and_comes_again(services: Servi
     assert ended(services) == Notices((), (), ("limited",))
     assert ended(services) == Notices((), (), ())
     assert ended(services, "limited") == Notices(("limited",), (), ())
-    assert len(sent(services)) == 2
+    assert [subject.split(": ")[1] for subject, _ in sent(services)] == [LIMITED, "over", LIMITED]
     stored = services.records.read(cause_key("quotes", "limited"))
     assert stored is not None
     assert json.loads(stored.body)["sent"] == 2
+
+
+def test_causes_that_are_over_are_told_in_one_mail_and_what_was_held_back_in_none(services: Services) -> None:
+    silence(services, "overdue", until="2100-01-01T00:00:00Z")
+    ended(services, "limited", "broken", "overdue")
+    assert set(ended(services).recovered) == {"broken", "limited", "overdue"}
+    subject, text = sent(services)[-1]
+    assert (len(sent(services)), subject) == (3, "[test] quotes: over: 2 causes")
+    assert f"- {LIMITED} (limited, told 2026-" in text
+    assert "(overdue" not in text
+
+
+def test_an_end_that_could_not_be_mailed_is_mailed_by_the_retry(services: Services) -> None:
+    ended(services, "limited")
+    mail: Any = services.mail
+    mail.broken = 1
+    with pytest.raises(TransientFailure):
+        ended(services)
+    assert ended(services).recovered == ("limited",)
+    assert "over" in sent(services)[-1][0]
 
 
 def test_a_cause_of_another_window_that_is_still_open_is_not_over(services: Services) -> None:
@@ -102,14 +123,14 @@ def test_a_run_that_left_no_triage_has_no_new_causes(services: Services) -> None
     assert conclude(services, "quotes", "r", environment="test", counts=COUNTS) == Notices((), (), ())
 
 
-def test_a_failed_audit_is_a_cause_and_not_a_finished_one(services: Services) -> None:
+def test_a_failed_audit_is_a_cause_and_finished_once_it_was_told(services: Services) -> None:
     error = "TransientFailure: " + "x" * 600
     for known in (False, True):
         notices = conclude_failure(services, "quotes", "r", environment="test", error=error)
         expected = Notices(() if known else ("audit_failed",), ("audit_failed",) if known else (), ())
         assert replace(notices, failure="") == expected
         assert notices.failure == error
-    assert (metric(services, "AuditFailed"), metric(services, "AuditFinished")) == ([1, 1], [])
+    assert (metric(services, "AuditFailed"), metric(services, "AuditFinished")) == ([1, 1], [1, 1])
     assert ended(services).recovered == ("audit_failed",)
 
 
@@ -214,7 +235,7 @@ def test_an_acknowledgement_holds_further_outages_back_until_the_cause_is_over(s
     assert metric(services, "CausesOpen")[-1] == 1  # it was told of before
     assert ended(services).recovered == ("broken",)
     assert outage(services, {"AMD": (THURSDAY,)}).sent == ("broken",)
-    assert len(sent(services)) == 2
+    assert [": over: " in subject for subject, _ in sent(services)] == [False, True, False]
 
 
 def test_the_mail_of_a_paused_dataset_says_so(services: Services) -> None:
