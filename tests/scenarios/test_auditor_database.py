@@ -447,6 +447,24 @@ def test_a_partition_that_is_held_is_neither_complete_nor_certified_until_it_is_
         assert simulation.verified() == []
 
 
+def test_a_month_that_commits_touched_is_compared_by_the_next_audit_and_not_when_the_sweep_comes_by() -> None:
+    """Its certificate stood, and its rows were others: ``verify`` failed for days."""
+    with database_simulation(settings={"complete_within": 0, "sweep": 10**9}) as simulation:
+        simulation.heal(start="2015-01-01T00:00:00Z", end="2027-01-01T00:00:00Z")
+        simulation.heal()
+        assert simulation.verified() == []
+        simulation.changes.update_orders(40)
+        simulation.extract()
+        assert simulation.verified() != []
+        simulation.heal()
+        assert simulation.verified() == []
+        table = simulation.contracts.table("fact_sales_order")
+        path = min(path for path in simulation.lake.paths(table.name) if _version(simulation, table.name, path) > 1)
+        rollback(simulation.lake.partitions, table, path, to=1, hold="why", context=CommitContext("test"))
+        simulation.heal(run="held")
+        assert kinds(simulation.findings("held")) == {"held_partition"}
+
+
 def test_a_dimension_that_is_held_stays_as_it_is_and_its_rows_are_not_certified() -> None:
     with database_simulation(settings={"complete_within": 0}) as simulation:
         simulation.heal()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.databases.memory import Memory, read_memory
@@ -17,6 +17,7 @@ from auditor.databases.rows.targets import (
     slices_of,
     targets_of,
 )
+from auditor.databases.touched import touched_slices
 from auditor.services import Limits, Services
 from auditor.warehouse.outdated import Outdated, choose_outdated
 from auditor.windows import DAY, Scope
@@ -37,7 +38,8 @@ class DatabaseOrder:
     seconds) is when the slices were chosen. ``sweep_seconds`` is how long all history takes at the pace that the row
     budget allows, where that is longer than the contract's ``sweep``; else 0. ``outdated`` are the partitions that the
     run makes again, whose slices are among the ``slices``. ``tables`` are the source tables that alone are compared,
-    where somebody named some; such a run is not ``scheduled``. ``beside`` is the scope's.
+    where somebody named some; such a run is not ``scheduled``. ``beside`` is the scope's. ``waiting`` are slices that
+    commits touched, and that this run has no budget for.
     """
 
     dataset: str
@@ -50,13 +52,16 @@ class DatabaseOrder:
     outdated: Outdated = field(default_factory=Outdated)
     tables: tuple[str, ...] = ()
     beside: bool = True
+    waiting: tuple[Slice, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
+        waits = {"waiting": [[part.table, part.start, part.end] for part in self.waiting]} if self.waiting else {}
         slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
         named = {"tables": list(self.tables)} if self.tables else {}
         part = {} if self.beside else {"beside": False}
         return (
             slow
+            | waits
             | named
             | part
             | {
@@ -84,11 +89,12 @@ class DatabaseOrder:
             outdated=Outdated.from_data(data),
             tables=tuple(data.get("tables", ())),
             beside=data.get("beside", True),
+            waiting=tuple(Slice(*part) for part in data.get("waiting", ())),
         )
 
 
 def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> DatabaseOrder:
-    """Choose what a run compares: the slices of a range, or recent ones and a share of all others (of all tables)."""
+    """Choose what a run compares: the slices of a range; or recent ones, touched ones and a share of all others."""
     contract, source = database_of(services.contracts, dataset)
     targets = targets_of(contract)
     memory, now = read_memory(services.records, dataset), scope.now
@@ -103,10 +109,13 @@ def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> D
     if scope.tables:
         return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=scope.tables)
     recent += open_slices(targets, memory, services.limits, now=now)
+    touched, waiting = touched_slices(services.records, targets, memory, frozenset(recent), services.limits)
+    recent += touched
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)
     slices = tuple(sorted({*recent, *swept.slices, *restated}))
-    return DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds, outdated)
+    order = DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds, outdated)
+    return replace(order, waiting=tuple(waiting))
 
 
 def _outdated(

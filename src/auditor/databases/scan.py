@@ -192,8 +192,8 @@ def _known_amiss(
 
 
 def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tuple[tuple[str, int, int], ...]:
-    """The slices that are not whole, as far as this scan and those before it know."""
-    compared = {(part.table, part.start, part.end) for part in order.slices}
+    """The slices that are not whole, as far as this scan and those before it know, and those that wait for a look."""
+    compared = {(part.table, part.start, part.end) for part in (*order.slices, *order.waiting)}
     whole = {(result.subject_of(window), window.start, window.end) for window in result.windows if window.whole}
     return tuple(sorted(({*memory.open} | compared) - whole))
 

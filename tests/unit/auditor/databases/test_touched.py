@@ -1,0 +1,70 @@
+"""The slices that commits touched since the last audit: those that waited longest first, within the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tests.support.lake import shipped_contracts
+
+from auditor.databases.choose import DatabaseOrder
+from auditor.databases.memory import Memory
+from auditor.databases.rows.targets import Slice, slices_of, targets_of
+from auditor.databases.touched import LISTED, SKEW, touched_slices
+from auditor.services import Limits
+from core.ports import ObjectInfo, StoredObject
+from core.time import at_epoch, epoch
+from core.warehouse.pointer import pointer_key
+
+TARGETS = targets_of(shipped_contracts().dataset("sales"))
+(FACT,) = [target for target in TARGETS if target.table.name == "fact_sales_order"]
+LAST = epoch("2026-11-20T15:00:00Z")
+
+
+class Pointers:
+    """Pointers of the fact, by the month and the seconds after the last audit at which they were swapped."""
+
+    def __init__(self, swapped: dict[str, int]) -> None:
+        self._swapped = swapped
+        self.listed = 0
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        for month, seconds in sorted(self._swapped.items()):
+            key = pointer_key(f"{FACT.table.folder}/month={month}")
+            if key.startswith(prefix):
+                self.listed += 1
+                yield ObjectInfo(key, 90, "etag", at_epoch(LAST) + timedelta(seconds=seconds))
+
+    def read(self, key: str) -> StoredObject | None:
+        raise AssertionError(f"{key} was read")
+
+    def stat(self, key: str) -> None:
+        raise AssertionError(f"{key} was looked at")
+
+
+def month(text: str) -> Slice:
+    (part,) = slices_of(FACT, f"month={text}")
+    return part
+
+
+def test_those_that_waited_longest_come_first_and_those_over_the_budget_wait_on() -> None:
+    pointers = Pointers({"2026-03": 300, "2026-05": 100, "2026-07": -SKEW - 1, "2026-09": 200, "no-month": 50})
+    memory = Memory(swept_at=LAST, rows={"fact_sales_order": 1_000})
+    expected = [month("2026-05"), month("2026-09"), month("2026-03")]
+    assert touched_slices(pointers, TARGETS, memory, (), Limits()) == (expected, [])
+    assert touched_slices(pointers, TARGETS, memory, (), Limits(sweep_rows=2_500)) == (expected[:2], expected[2:])
+    assert touched_slices(pointers, TARGETS, memory, (), Limits(sweep_rows=1)) == (expected[:1], expected[1:])
+    assert touched_slices(pointers, TARGETS, memory, {expected[0]}, Limits()) == (expected[1:], [])
+    assert touched_slices(pointers, TARGETS, Memory(), (), Limits()) == ([], []), "a first audit has its sweep"
+
+
+def test_no_run_lists_more_than_its_share_of_a_table() -> None:
+    pointers = Pointers({f"{2000 + year}-{number:02d}": 0 for year in range(500) for number in range(1, 13)})
+    touched_slices(pointers, (FACT,), Memory(swept_at=LAST), (), Limits())
+    assert pointers.listed <= LISTED + 1
+
+
+def test_what_waits_is_kept_in_the_order_and_earlier_releases_read_one_that_has_nothing_of_it() -> None:
+    order = DatabaseOrder("sales", "run", (), True, ("", 0), LAST, waiting=(month("2026-05"),))
+    assert DatabaseOrder.from_data(order.to_data()) == order
+    assert "waiting" not in DatabaseOrder("sales", "run", (), True, ("", 0), LAST).to_data()
