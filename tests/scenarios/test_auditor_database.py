@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,17 +15,20 @@ from tests.support.database_simulation import DATASET, DatabaseSimulation, datab
 from tests.support.sources import source
 from tests.support.vandal import Vandal
 
+from auditor.databases.memory import memory_key
 from auditor.databases.rows.targets import Slice, slices_of, targets_of
 from auditor.evidence.completeness import COMPLETENESS, completeness_key
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.run_files import read_run_file
 from auditor.standing.reading import read_standing
 from auditor.standing.standing import DatasetStanding, Verdict, verdict
+from auditor.state import state_key
 from auditor.stories.story import Story
 from auditor.stories.tell import tell
 from core.audit.findings import DeletedRows, OrphanKeys
 from core.audit.repair_jobs import FetchRows
 from core.contract.model import HASH, HASH_LIST, Table
+from core.errors import TransientFailure
 from core.landing.ingest_objects import RepairObject
 from core.landing.whereabouts import repair_name
 from core.time import format_instant
@@ -463,6 +467,41 @@ def test_a_month_that_commits_touched_is_compared_by_the_next_audit_and_not_when
         rollback(simulation.lake.partitions, table, path, to=1, hold="why", context=CommitContext("test"))
         simulation.heal(run="held")
         assert kinds(simulation.findings("held")) == {"held_partition"}
+
+
+def test_a_broken_pointer_is_found_though_nothing_of_its_table_is_known_to_be_processed() -> None:
+    """The object waited for the pointer, and the pointer for the object: no audit of either was over."""
+    with database_simulation(settings={"complete_within": 0}) as simulation:
+        simulation.heal()
+        path = simulation.lake.paths("fact_sales_order")[0]
+        records, parameters = simulation.lake.records, simulation.lake.parameters
+        receipts = [info.key for info in records.list("receipts/dataset=sales/source_table=sales_order")]
+        records.delete([*receipts, memory_key(DATASET), state_key(DATASET)])
+        for table in simulation.tables:
+            del parameters.values[simulation.names.timestamp(table)]
+            del parameters.values[simulation.names.sequential_id(table)]
+        simulation.lake.partitions.objects[pointer_key(f"fact_sales_order/{path}")] = b"garbage"
+        answers = simulation.heal()
+        assert answers["audit"]["kinds"].keys() >= {"broken_object", "unprocessed_object", "wrong_parameter"}
+        assert answers["verify"]["healthy"]
+        assert simulation.mail.sent == []
+        assert simulation.agree() == []
+
+
+def test_a_database_that_is_down_is_no_success_although_nothing_was_extracted_of_it_yet() -> None:
+    with source(sales_orders=4, seed=7) as database:
+        simulation = DatabaseSimulation(database, seed=7)
+        try:
+            assert simulation.heal()["audit"]["windows"] == 0
+
+            def down(_: Mapping[str, Any]) -> Mapping[str, Any]:
+                raise TransientFailure("connect", "sales-db", "it does not answer")
+
+            simulation._ask = down  # type: ignore[method-assign]
+            with pytest.raises(TransientFailure, match="does not answer"):
+                simulation.heal()
+        finally:
+            simulation.close()
 
 
 def test_a_dimension_that_is_held_stays_as_it_is_and_its_rows_are_not_certified() -> None:

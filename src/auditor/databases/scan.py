@@ -73,7 +73,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     broken = {finding.table for finding in derived if isinstance(finding, StaleDerived | BrokenPartition)}
     watermarks = {name: arrival.watermark for name, arrival in arrivals.items()}
     is_loaded = any(watermark > EPOCH for watermark in watermarks.values())
-    looks = is_loaded and not source.canary and order.beside
+    looks = order.beside and not source.canary  # one that is down is no success, whatever was extracted of it
     shapes = look_at_source(services, contract, source, memory.shapes) if looks else Shapes()
     brought = _brought_until(services, contract, arrivals, now=now, asks=is_loaded and order.beside)
     held = _held_by_input(contract, derived)

@@ -143,7 +143,7 @@ class Compared:
 
 
 def compare_slices(services: Services, terms: ComparisonTerms, slices: Sequence[Slice]) -> Compared:
-    """Compare the slices with the source, one table after the other; tables without a watermark are passed over.
+    """Compare the slices with the source, one table after the other; of tables without a watermark only look at them.
 
     Raises ``TransientFailure`` where a store or the source does not answer.
     """
@@ -175,12 +175,24 @@ class _Comparison:
     def compare(self, slices: Sequence[Slice]) -> Compared:
         targets = {target.table.name: target for target in targets_of(self._contract)}
         for name, of_table in groupby(slices, key=lambda part: part.table):
-            until = self._until(targets[name]) if name in targets else EPOCH
-            if until > EPOCH:
-                for group in self._groups(name, list(of_table)):
+            if name not in targets:
+                continue
+            until = self._until(targets[name])
+            for group in self._groups(name, list(of_table)):
+                if until > EPOCH:
                     self._compared.windows += self._compare_group(targets[name], group, until)
+                else:
+                    self._look_at(targets[name], group)
         self._compared.findings = [*dict.fromkeys([*self._compared.findings, *self._fills.findings])]
         return self._compared
+
+    def _look_at(self, target: Target, slices: Sequence[Slice]) -> None:
+        """Find what is broken or held of slices that cannot be compared, for nothing of their objects is processed.
+
+        Processing may wait for just that: it commits nothing to a partition whose pointer is broken.
+        """
+        for holding in self._holdings(target, slices, buckets_for(self._terms.known_rows.get(target.table.name, 0))):
+            self._compared.findings += [*holding.broken, *holding.held]
 
     def _until(self, target: Target) -> datetime:
         """The instant below which rows are compared; of a table without times of change there is no watermark."""
