@@ -1,6 +1,7 @@
-# Whoever must act is told what to do, once: an alarm mails the admins when it starts and when it is over, and its
-# description holds the next step and the runbook's section (docs/runbook.md has one per kind). An alarm that only says what
-# another mail says is a state to look at, and mails nothing.
+# Whoever must act is told what to do, once: an alarm mails the admins when it starts, and its description holds the next step
+# and the runbook's section (docs/runbook.md has one per kind). An alarm that only says what another mail says is a state to look
+# at, and mails nothing. CloudWatch acts on each change of state, also on the first one of a new alarm, from INSUFFICIENT_DATA to OK
+# (User Guide, "Alarm actions"): that it is over mails only an alarm of silence, which has nothing to be OK with when it is new.
 
 locals {
   runbook = { for kind in local.alarm_kinds : kind => "Runbook: ${var.runbook_url}#${kind}" }
@@ -305,7 +306,6 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.above
   treat_missing_data  = each.value.missing
   alarm_actions       = contains(local.told_by_auditor, each.key) ? [] : [aws_sns_topic.alarms.arn]
-  ok_actions          = contains(local.told_by_auditor, each.key) ? [] : [aws_sns_topic.alarms.arn]
   tags                = local.tags.alarms
 }
 
@@ -364,7 +364,6 @@ resource "aws_cloudwatch_composite_alarm" "freshness" {
     "ALARM(\"${aws_cloudwatch_metric_alarm.freshness_part["${part}-${each.key}"].alarm_name}\")"
   ])
   alarm_actions = [aws_sns_topic.alarms.arn]
-  ok_actions    = [aws_sns_topic.alarms.arn]
   tags          = local.tags.alarms
 }
 

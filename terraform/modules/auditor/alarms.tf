@@ -92,6 +92,5 @@ resource "aws_cloudwatch_metric_alarm" "canary_dead" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.admins.topic_arn]
-  ok_actions          = [var.admins.topic_arn]
   tags                = var.alarms.tags
 }
