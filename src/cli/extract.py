@@ -118,9 +118,11 @@ def _pass(deployed: Deployment, contract: Contract, table: str) -> Iterator[dict
     """One pass over a database's tables, or one of them."""
     chosen = [source for source in contract.needed_source.tables if table in ("", source.name)]
     if any(not source.by_keys for source in chosen):
-        event = {"dataset": contract.dataset} | ({"tables": [table]} if table else {})
+        event = {"dataset": contract.dataset, "report": True} | ({"tables": [table]} if table else {})
         answer = _called(deployed, "extract", event, contract, table)
         for name, done in answer.get("tables", {}).items():
+            if done["outcome"] == FAILED:
+                say(f"{contract.dataset}/{name}: {done.get('error', 'failed')}")
             yield _row(contract, name, done["outcome"], done["objects"], done["rows"])
         if FAILED in answer:
             yield _row(contract, table or "(see the message)", FAILED)

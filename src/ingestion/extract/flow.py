@@ -81,7 +81,7 @@ class PassResult:
             raise TablesFailed("extract", self.dataset, problem, remedy)
 
     def summary(self) -> dict[str, Any]:
-        """JSON-ready: per table its outcome, objects, rows and newest number."""
+        """JSON-ready: per table its outcome, objects, rows and newest number; of one that failed the error."""
         return {
             "dataset": self.dataset,
             "tables": {
@@ -90,6 +90,7 @@ class PassResult:
                     "objects": table.objects,
                     "rows": table.rows,
                     "number": table.number,
+                    **({"error": str(table.error)} if table.outcome == "failed" else {}),
                 }
                 for table in self.tables
             },

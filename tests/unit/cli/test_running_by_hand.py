@@ -64,9 +64,26 @@ def test_a_pass_is_shown_table_by_table_and_a_feed_is_asked_for_this_minute(
     }
     assert {name for name, _ in calls} == {"extract", "request"}
     shown = starmend("extract", "--dataset", "sales", "--table", "staff")
-    assert calls[-1] == ("extract", {"dataset": "sales", "tables": ["staff"]})
+    assert calls[-1] == ("extract", {"dataset": "sales", "report": True, "tables": ["staff"]})
     assert "staff" in shown.out
     assert "1,234 rows or points" in shown.out
+
+
+def test_a_pass_shows_what_was_extracted_beside_what_failed(
+    calls: list[tuple[str, dict[str, Any]]], starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = {"objects": 1, "rows": 2, "number": 7}
+    tables = {
+        "currency": {"outcome": "extracted", **done},
+        "staff": {"outcome": "failed", "objects": 0, "rows": 0, "number": 6, "error": "read staff: permission denied"},
+    }
+    monkeypatch.setattr("aws.functions.invoke", lambda *_: {"tables": tables})
+    said = starmend("extract", "--dataset", "sales", "--json")
+    assert (said.code, {row["table"]: row["outcome"] for row in said.data}) == (
+        3,
+        {"currency": "extracted", "staff": "failed"},
+    )
+    assert "sales/staff: read staff: permission denied" in said.err
 
 
 def test_a_table_without_a_time_of_change_is_shown_as_left_to_audits_and_no_function_is_called_for_it_alone(

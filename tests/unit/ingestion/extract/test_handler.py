@@ -87,6 +87,9 @@ def test_a_table_that_failed_makes_the_invocation_fail(deployed: tuple[ScratchDa
         call({"dataset": "half"})
     with pytest.raises(KeyError):
         call({"dataset": "nothing"})
+    reported = call({"dataset": "half", "report": True})["tables"]
+    assert [name for name, table in reported.items() if table["outcome"] == "failed"] == ["lost"]
+    assert "lost" in reported["lost"]["error"]
     listed = clients("s3").list_objects_v2(Bucket="ingest").get("Contents", [])
     assert [stored["Key"] for stored in listed if not stored["Key"].startswith("lists/")] == []
 
