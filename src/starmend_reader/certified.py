@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.audit.certificate import Certificate
+from core.audit.certificate import Certificate, certificate_key
 from core.contract.model import Contract, Feed, Table
 from core.evolution.certified import table_as_certified
 from core.feeds.partitions import column_of
@@ -14,8 +15,9 @@ from core.warehouse.arrow_types import table_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
 from core.warehouse.keys import with_path_columns
 from core.warehouse.partition_objects import open_object
+from core.warehouse.pointer import partition_of
 from starmend_reader.errors import NotKept, NotProven
-from starmend_reader.partitions import Past
+from starmend_reader.partitions import Past, in_parallel
 from starmend_reader.storage import Storage
 
 AUDIT = timedelta(hours=1)  # a certificate bears the time at which its audit began to read, which takes less
@@ -48,6 +50,14 @@ def certified_key(
     name = f"{certificate.dataset}/{certificate.number}"
     problem = f"none of {', '.join(tried) or 'its objects'} holds the {proven[0]} rows of {name}"
     raise NotProven("read as of a certificate", past.name, problem, "Ask an operator to run: starmend verify")
+
+
+def is_certified(storage: Storage, table: Table, path: str, numbers: Iterable[int]) -> bool:
+    """Whether one of these certificates of the table's dataset names the partition, which then has, or had, rows."""
+    name = partition_of(table.folder, path)
+    keys = [certificate_key(table.dataset, number) for number in sorted(numbers, reverse=True)]
+    stored = zip(keys, in_parallel(storage.read, keys), strict=True)
+    return any(name in Certificate.from_json(each.body, key=key).partitions for key, each in stored if each)
 
 
 def _proof(

@@ -20,20 +20,30 @@ from core.contract.codec import load_rendered
 from core.contract.model import Contracts, Table
 from core.errors import Misuse, NotDeployed, PipelineBug, UnknownTable
 from core.json import UNREADABLE
-from core.time import format_second
+from core.ports import ObjectInfo
+from core.time import format_second, iso
 from core.warehouse.keys import values_in
 from core.warehouse.pointer import remedy_of
-from starmend_reader.certified import certified_key
+from starmend_reader.certified import certified_key, is_certified
 from starmend_reader.errors import NotKept, NotProven
 from starmend_reader.instants import Instant, contracts_at, instant_of, is_kept
-from starmend_reader.partitions import Listed, Part, Past, current_parts, in_parallel, past_partitions
+from starmend_reader.partitions import (
+    DERIVED,
+    IsProven,
+    Listed,
+    Part,
+    Past,
+    current_parts,
+    in_parallel,
+    past_partitions,
+)
 from starmend_reader.relations import Relation, relations_of, stored_columns
 from starmend_reader.rows import Rows
 from starmend_reader.scan import line_batches, parquet_batches
 from starmend_reader.storage import Storage, check_profile, reaching
 from starmend_reader.where.conditions import Condition, Where, conditions_of
 from starmend_reader.where.projection import is_listed
-from starmend_reader.where.pruning import may_hold
+from starmend_reader.where.pruning import may_hold, time_of
 
 DESCRIPTION = "deployment.json"
 LAKE = "STARMEND_LAKE"
@@ -141,9 +151,11 @@ class Lake:
             return is_listed(relation.projection, values_in(path), now)
 
         if instant is None:
-            parts = current_parts(self.warehouse, relation.table, placed, listed)
+            parts = current_parts(
+                self.warehouse, relation.table, placed, listed, self._is_committed(relation.table, now)
+            )
         elif is_kept(relation.table, self.contracts, now=now):
-            parts = past._parts_at(relation.table, placed, instant, listed)
+            parts = past._parts_at(relation.table, placed, instant, listed, now)
         else:
             problem = f"its partitions of then ({relation.table.folder}) were built anew, and the old ones are removed"
             raise NotKept("read as of", f"{name} at {format_second(instant.at)}", problem, "Ask for a later time")
@@ -171,12 +183,31 @@ class Lake:
             raise UnknownTable("read", name, "is no table or view", f"There are {', '.join(self.relations)}")
         return self.relations[name]
 
-    def _parts_at(self, table: Table, conditions: Sequence[Condition], instant: Instant, listed: Listed) -> list[Part]:
+    def _is_committed(self, table: Table, now: datetime) -> IsProven:
+        """Whether a first commit was made of which the object alone is there, and no pointer.
+
+        Of a fact a certificate says so. Derived tables are in none, and each audit makes what is not as its inputs are.
+        """
+
+        def is_committed(path: str, first: ObjectInfo) -> bool:
+            if table.kind != "fact":
+                return first.modified < now - DERIVED
+            windows: list[tuple[str, str, object]] = [("dataset", "=", table.dataset), ("certificate", "!=", None)]
+            for start, end in filter(None, [time_of(table, path)]):
+                windows += [("window_start", "<", iso(end)), ("window_end", ">", iso(start))]
+            rows = self._read("completeness", where=windows, columns=["certificate"]).arrow()
+            return is_certified(self.warehouse, table, path, rows.column(0).unique().to_pylist())
+
+        return is_committed
+
+    def _parts_at(
+        self, table: Table, conditions: Sequence[Condition], instant: Instant, listed: Listed, now: datetime
+    ) -> list[Part]:
         """The partitions as they were, without those that had no rows yet.
 
         Those that a certificate names hold the rows that it proves.
         """
-        pasts = past_partitions(self.warehouse, table, conditions, listed)
+        pasts = past_partitions(self.warehouse, table, conditions, listed, self._is_committed(table, now))
         certificate = instant.certificate
         named = certificate.partitions if certificate else {}
         contract = self.contracts.dataset(table.dataset)

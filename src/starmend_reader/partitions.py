@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from core.warehouse.pointer import (
     DATA_ROOT,
     POINTER_NAME,
     ROOT,
+    data_prefix,
     lost_pointer,
     parse_object,
     parse_pointer,
@@ -32,7 +33,9 @@ from starmend_reader.where.conditions import Condition
 from starmend_reader.where.pruning import folders, may_hold
 
 WORKERS = 16  # small objects at once: each is a round trip
+DERIVED = timedelta(hours=1)  # within which an audit makes a derived table that is not as its inputs are
 Listed = Callable[[str], bool]  # whether the catalog lists a partition, by its path
+IsProven = Callable[[str, ObjectInfo], bool]  # whether the first object of a path was committed, as far as is known
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -61,19 +64,32 @@ class Past:
 
 
 def current_parts(
-    storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed = lambda _: True
+    storage: Storage,
+    table: Table,
+    conditions: Sequence[Condition],
+    listed: Listed = lambda _: True,
+    is_proven: IsProven = lambda *_: False,
 ) -> list[Part]:
     """The partitions that can hold rows of the conditions, as their pointers have them, in order of their paths.
 
     Those that are not ``listed`` are as good as not there. Raises ``LostCommit`` where a pointer names no object of its
-    partition.
+    partition, and where one is gone, as later versions or ``is_proven`` say: every sum would lack its rows unseen.
     """
+    stored = _stored_paths(storage, table, conditions, listed)  # first: what is committed meanwhile is no loss
     paths = _paths(storage, table, conditions, listed)
+    for path in sorted(stored - {*paths}):
+        _refuse_lost(
+            storage, table, path, tuple(storage.list(data_prefix(partition_of(table.folder, path)))), is_proven
+        )
     return in_parallel(lambda path: Part(path, _target(storage, table, path)), paths)
 
 
 def past_partitions(
-    storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed = lambda _: True
+    storage: Storage,
+    table: Table,
+    conditions: Sequence[Condition],
+    listed: Listed = lambda _: True,
+    is_proven: IsProven = lambda *_: False,
 ) -> list[Past]:
     """The partitions that can hold rows of the conditions, with their past, in order of their paths.
 
@@ -81,9 +97,8 @@ def past_partitions(
     """
     stored = dict(_objects(storage, table, conditions, listed))
     pointed = _paths(storage, table, conditions, listed)
-    for path in sorted(stored.keys() - set(pointed)):
-        if lost := lost_pointer(partition_of(table.folder, path), [info.key for info in stored[path]]):
-            raise lost
+    for path in sorted(stored.keys() - {*pointed}):
+        _refuse_lost(storage, table, path, stored[path], is_proven)
 
     def past(path: str) -> Past:
         name = partition_of(table.folder, path)
@@ -124,6 +139,33 @@ def _paths(storage: Storage, table: Table, conditions: Sequence[Condition], list
         if info.key.endswith(f"/{POINTER_NAME}")
     ]
     return sorted(path for path in paths if listed(path) and may_hold(table, path, conditions))
+
+
+def _stored_paths(storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed) -> set[str]:
+    """The paths of the partitions that can hold rows and have, or had, objects; these are not listed."""
+    root = f"{DATA_ROOT}{table.folder}/"
+    inner = folders(table, conditions)
+    for part in table.partition_by[inner[0].count("/") if inner else 0 :]:
+        below = in_parallel(lambda folder: storage.folders(f"{root}{folder}"), inner)
+        names = (key.removeprefix(root) for keys in below for key in keys)
+        inner = [name for name in names if name.split("/")[-2].startswith(f"{part.name}=")]
+    paths = {folder.rstrip("/") for folder in inner}
+    return {path for path in paths if listed(path) and may_hold(table, path, conditions)}
+
+
+def _refuse_lost(storage: Storage, table: Table, path: str, objects: Sequence[ObjectInfo], is_proven: IsProven) -> None:
+    """Raise ``LostCommit`` where a partition had a pointer, which is not there.
+
+    An object numbered 1 is written before the first pointer is: it alone may be of a commit that is under way, or that
+    was cut off and will be made again.
+    """
+    name = partition_of(table.folder, path)
+    commits = [info for info in objects if parse_object(info.key)]
+    lost = lost_pointer(name, [info.key for info in commits])
+    if lost is None and commits and is_proven(path, min(commits, key=lambda info: info.modified)):
+        lost = LostCommit("read pointer", name, "its pointer is gone, and a first commit was made", remedy_of(name))
+    if lost and storage.stat(pointer_key(name)) is None:
+        raise lost
 
 
 def _objects(

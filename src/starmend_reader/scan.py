@@ -127,5 +127,6 @@ def _reading(storage: Storage, key: str) -> Iterator[None]:
         with reaching("read object", storage.place(key)):
             yield
     except FileNotFoundError as error:
-        problem = "was replaced long ago, and is removed by now"
-        raise LostCommit("read object", storage.place(key), problem, "Read again") from error
+        problem = "is not there: it was replaced long ago, and is removed by now, or it was lost"
+        remedy = "Read again; if it is named again, ask an operator to run: starmend heal --full"
+        raise LostCommit("read object", storage.place(key), problem, remedy) from error

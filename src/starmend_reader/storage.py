@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from configparser import Error as ConfigError
 from configparser import RawConfigParser
 from contextlib import contextmanager, suppress
@@ -110,6 +110,14 @@ class Storage:
         for key, info in sorted(files, key=lambda file: file[0]):
             if key.startswith(prefix) and key > after:
                 yield ObjectInfo(key, info.size, "", _time_of(info))
+
+    def folders(self, folder: str) -> Sequence[str]:
+        """The folders in a folder (each ends with a slash), however much is in them: a thousand in a call."""
+        selector = FileSelector(self.path(folder), allow_not_found=True)
+        with reaching("list", self.place(folder)):
+            infos = self.filesystem.get_file_info(selector)
+        skipped = len(self.bucket) + 1
+        return sorted(f"{info.path[skipped:].rstrip('/')}/" for info in infos if info.type == FileType.Directory)
 
 
 def _time_of(info: FileInfo) -> datetime:

@@ -31,6 +31,15 @@ def may_hold(table: Table, path: str, conditions: Sequence[Condition]) -> bool:
     )
 
 
+def time_of(table: Table, path: str) -> tuple[int, int] | None:
+    """The time that a partition is of, epoch seconds, half-open; None where its table has none of time."""
+    values = values_in(path)
+    bounds = [
+        unit_bounds(part.transform, values[part.name]) for part in table.partition_by if part.transform in TIME_UNITS
+    ]
+    return bounds[0] if bounds else None
+
+
 def folders(table: Table, conditions: Sequence[Condition]) -> list[str]:
     """The folders below the table's (empty: its own) in which all partitions that can hold rows lie."""
     levels: list[list[str]] = []

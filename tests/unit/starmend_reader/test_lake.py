@@ -449,6 +449,57 @@ def test_a_lost_pointer_is_no_partition_without_rows(folder: Path, lake: Lake) -
         pointer.write_text(text)
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "why"),
+    [
+        ("fact_sales_order", "month=2026-11", "for there are objects up to version"),
+        ("fact_sales_order_now", "month=2026-11", "for there are objects up to version"),
+        ("fact_quote", "symbol=ZM/month=2026-11", "objects up to version"),
+        ("fact_quote_hourly_complete", "symbol=ZM/month=2026-11", "its pointer is gone"),
+        ("dim_currency", "", "its pointer is gone"),
+    ],
+)
+def test_no_sum_lacks_a_partition_whose_pointer_is_gone(
+    folder: Path, lake: Lake, name: str, path: str, why: str
+) -> None:
+    """It was read as if nothing had ever been there: every sum was short by it, and certified."""
+    table = lake.relations[name].table
+    assert table
+    pointer = folder / lake.warehouse.path(f"warehouse/{table.folder}/{path}/symlink.txt")
+    text = pointer.read_text()
+    pointer.unlink()
+    try:
+        with pytest.raises(LostCommit, match=why):
+            lake.read(name)
+        if path:
+            with pytest.raises(LostCommit, match=why):
+                lake.read(name, where={"month": path[-7:]})
+            assert lake.read(name, where={"month": "2026-10"}).arrow().num_rows >= 0, "no other month needs it"
+    finally:
+        pointer.write_text(text)
+    assert lake.read(name).arrow().num_rows > 0
+
+
+def test_a_first_commit_without_a_pointer_is_lost_where_a_certificate_has_its_rows_and_else_under_way(
+    tmp_path: Path,
+) -> None:
+    with known_lake(tmp_path) as folder:
+        lake = lake_in(folder)
+        data = folder / lake.warehouse.path("warehouse/_data/fact_quote/symbol=AAPL/month=2026-11")
+        first, *later = sorted(data.iterdir())
+        for each in later:
+            each.unlink()
+        (folder / lake.warehouse.path("warehouse/fact_quote/symbol=AAPL/month=2026-11/symlink.txt")).unlink()
+        with pytest.raises(LostCommit, match="its pointer is gone, and a first commit was made"):
+            lake.read("fact_quote")
+        with pytest.raises(LostCommit, match="its pointer is gone, and a first commit was made"):
+            lake.read("fact_quote", as_of="2026-11-20T20:00:00Z")
+        begun = data.parent / "month=2026-12" / first.name
+        begun.parent.mkdir()
+        first.rename(begun)
+        assert "AAPL" not in lake.read("fact_quote").arrow().column("symbol").to_pylist()
+
+
 def test_whoever_is_connected_reads_a_table_that_is_built_anew_meanwhile(tmp_path: Path) -> None:
     contracts = shipped_contracts()
     memory = MemoryLake(contracts)
