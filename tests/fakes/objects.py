@@ -82,6 +82,11 @@ class MemoryObjects:
             for key in keys:
                 self._objects.pop(key, None)
 
+    def put_back(self, version: StoredObject) -> None:
+        """Let a version that was written before be the object again, with its own id and time."""
+        with self._lock:
+            self._objects[version.stat.key] = version.stat, version.body
+
     def _found(self, effect: str, key: str) -> tuple[ObjectStat, bytes] | None:
         self._maybe_fail(effect, key)
         with self._lock:

@@ -170,8 +170,7 @@ class DeletedObjects:
             return True
         if key not in self._versions:
             return False
-        version = self._versions[key]
-        self._ingest.write(key, version.body, metadata=version.stat.metadata)
+        self._ingest.put_back(self._versions[key])
         self._restored(key)
         return True
 
