@@ -504,6 +504,21 @@ def test_a_database_that_is_down_is_no_success_although_nothing_was_extracted_of
             simulation.close()
 
 
+def test_a_month_whose_pointer_is_gone_is_made_again_by_the_next_audit_and_not_when_the_sweep_comes_by() -> None:
+    """Readers took it for a month without rows, while every row of ``completeness`` said certified."""
+    with database_simulation(settings={"complete_within": 0, "sweep": 10**9}) as simulation:
+        simulation.heal(start="2015-01-01T00:00:00Z", end="2027-01-01T00:00:00Z")
+        simulation.heal()
+        partitions = simulation.lake.partitions
+        for path in sorted(simulation.lake.paths("fact_sales_order"))[:2]:
+            partitions.delete([pointer_key(f"fact_sales_order/{path}")])
+        assert simulation.agree() != []
+        simulation.heal(run="gone")
+        assert simulation.findings("gone") != []
+        assert simulation.agree() == []
+        assert simulation.verified() == []
+
+
 def test_a_dimension_that_is_held_stays_as_it_is_and_its_rows_are_not_certified() -> None:
     with database_simulation(settings={"complete_within": 0}) as simulation:
         simulation.heal()

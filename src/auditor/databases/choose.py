@@ -39,7 +39,8 @@ class DatabaseOrder:
     budget allows, where that is longer than the contract's ``sweep``; else 0. ``outdated`` are the partitions that the
     run makes again, whose slices are among the ``slices``. ``tables`` are the source tables that alone are compared,
     where somebody named some; such a run is not ``scheduled``. ``beside`` is the scope's. ``waiting`` are slices that
-    commits touched, and that this run has no budget for.
+    commits touched, and that this run has no budget for; ``pointers`` the paths of partitions that had one as the run
+    began, by their table's folder.
     """
 
     dataset: str
@@ -53,15 +54,18 @@ class DatabaseOrder:
     tables: tuple[str, ...] = ()
     beside: bool = True
     waiting: tuple[Slice, ...] = ()
+    pointers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
         waits = {"waiting": [[part.table, part.start, part.end] for part in self.waiting]} if self.waiting else {}
+        listed = {"pointers": {folder: list(paths) for folder, paths in self.pointers.items()}} if self.pointers else {}
         slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
         named = {"tables": list(self.tables)} if self.tables else {}
         part = {} if self.beside else {"beside": False}
         return (
             slow
             | waits
+            | listed
             | named
             | part
             | {
@@ -90,6 +94,7 @@ class DatabaseOrder:
             tables=tuple(data.get("tables", ())),
             beside=data.get("beside", True),
             waiting=tuple(Slice(*part) for part in data.get("waiting", ())),
+            pointers={folder: tuple(paths) for folder, paths in data.get("pointers", {}).items()},
         )
 
 
@@ -109,13 +114,13 @@ def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> D
     if scope.tables:
         return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=scope.tables)
     recent += open_slices(targets, memory, services.limits, now=now)
-    touched, waiting = touched_slices(services.records, targets, memory, frozenset(recent), services.limits)
-    recent += touched
+    touched = touched_slices(services.records, targets, memory, frozenset(recent), services.limits)
+    recent += touched.slices
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)
     slices = tuple(sorted({*recent, *swept.slices, *restated}))
     order = DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds, outdated)
-    return replace(order, waiting=tuple(waiting))
+    return replace(order, waiting=tuple(touched.waiting), pointers=touched.pointers)
 
 
 def _outdated(

@@ -20,7 +20,7 @@ from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/tables/"
 REPAIRS_SWEPT = "repairs_swept"
-LATER = ("open", REPAIRS_SWEPT)  # beside the tables, where earlier releases pass them over
+LATER = ("open", "pointers", REPAIRS_SWEPT)  # beside the tables, where earlier releases pass them over
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Memory:
     ``swept_at`` when it took its last share (epoch seconds). ``rows`` by warehouse table: the most rows that a slice
     was seen to have. ``redriven`` are dead letters that had their second chance. ``shapes`` is the source's catalog.
     ``open`` are slices (table, start, end) that were not whole when they were compared last: each audit looks again.
+    ``pointers`` are the paths of the partitions that had one, by their table's folder: one that is gone later was lost.
     """
 
     tables: Mapping[str, TableMemory] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Memory:
     redriven: tuple[str, ...] = ()
     shapes: Shapes = field(default_factory=Shapes)
     open: tuple[tuple[str, int, int], ...] = ()
+    pointers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, table: str) -> TableMemory:
         return self.tables.get(table, TableMemory())
@@ -94,7 +96,8 @@ class Memory:
         sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
         shapes = from_data(Shapes, data.get("shapes", {}))
         still = tuple((str(table), int(start), int(end)) for table, start, end in data.get("open", ()))
-        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]), shapes, still)
+        pointers = {folder: tuple(paths) for folder, paths in data.get("pointers", {}).items()}
+        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]), shapes, still, pointers)
 
 
 # ---------------------------------------------------------------- what a scan would remember, until it is certified

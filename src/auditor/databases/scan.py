@@ -123,7 +123,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     rows = {**memory.rows, **compared.rows}
     still = _still_open(memory, order, result)
-    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still))
+    pointers = order.pointers if order.scheduled else memory.pointers
+    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still, pointers))
 
 
 def _noted_halts(services: Services, contract: Contract, arrived: Iterable[Finding]) -> Iterable[Finding]:

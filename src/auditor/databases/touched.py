@@ -1,57 +1,88 @@
-"""The slices of a database that commits have touched since the last audit, by when their pointers were swapped.
+"""The slices of a database that commits have touched since the last audit, and those whose pointers are gone since.
 
 Late changes of an old month, a replay, a rebuild, a rollback and a hold all end in a pointer, whatever began them. A
-listing of pointers tells all of it, a thousand in a call, and reads none.
+listing of pointers tells all of it, a thousand in a call, and reads none. Compared with the listing of the audit before
+it tells which of them somebody removed: a partition without one is to every reader as one that never had a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 
 from auditor.databases.memory import Memory
 from auditor.databases.rows.targets import Slice, Target, slices_of
 from auditor.services import Limits
-from core.ports import ObjectReader
+from core.ports import ObjectInfo, ObjectReader
 from core.time import at_epoch
 from core.warehouse.pointer import POINTER_NAME, pointer_key
 
 LISTED = 5_000  # pointers of a table, in one run: those of more partitions wait for the sweep
 SKEW = 60  # seconds between the clocks of the store and of who remembers when it looked
+GONE = datetime.min.replace(tzinfo=UTC)  # before all that was swapped: readers see nothing of it
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The ``slices`` that a run has a budget for, those that wait for the next ones, and the listing.
+
+    ``pointers`` are the paths of the partitions by their table's folder.
+    """
+
+    slices: Sequence[Slice] = ()
+    waiting: Sequence[Slice] = ()
+    pointers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def touched_slices(
     records: ObjectReader, targets: Sequence[Target], memory: Memory, looked_at: Collection[Slice], limits: Limits
-) -> tuple[list[Slice], list[Slice]]:
+) -> Touched:
     """The slices that were touched since the last audit chose its own, without those that are ``looked_at`` anyway.
 
-    Those that waited longest come first, as many as the budget of rows takes, never fewer than one; and the others,
-    which the next audits have to look at. Tables that no time slices are not among them. A first audit has none.
+    Those whose pointers are gone come first, then those that waited longest, as many as the budget of rows takes, never
+    fewer than one. Tables that no time slices are not among them. A first audit has none.
     """
-    if not memory.swept_at:
-        return [], []
-    since = at_epoch(memory.swept_at - SKEW)
+    since = at_epoch(memory.swept_at - SKEW) if memory.swept_at else None
     waiting: dict[Slice, datetime] = {}
-    for target in targets:
-        for part, at in _swapped_since(records, target, since) if target.column else ():
-            if part not in looked_at:
+    pointers = {}
+    for target in (target for target in targets if target.column):
+        folder = target.table.folder
+        listed, until = _listed(records, target)
+        pointers[folder] = tuple(listed)
+        swapped = [(path, info.modified) for path, info in listed.items() if since and info.modified >= since]
+        gone = [(path, GONE) for path in _gone(target, memory.pointers.get(folder, ()), listed, until)]
+        for path, at in (*swapped, *gone):
+            for part in set(_parts(target, path)).difference(looked_at):
                 waiting[part] = min(at, waiting.get(part, at))
     ordered = sorted(waiting, key=lambda part: (waiting[part], part))
     rows = 0
     for place, part in enumerate(ordered):
         rows += max(1, memory.rows.get(part.table, 0))
         if place and rows > limits.sweep_rows:
-            return ordered[:place], ordered[place:]
-    return ordered, []
+            return Touched(ordered[:place], ordered[place:], pointers)
+    return Touched(ordered, (), pointers)
 
 
-def _swapped_since(records: ObjectReader, target: Target, since: datetime) -> Iterator[tuple[Slice, datetime]]:
+def _listed(records: ObjectReader, target: Target) -> tuple[dict[str, ObjectInfo], str]:
+    """The pointers of a table by their partitions' paths, and the key that the listing ends with where it was cut."""
     folder = pointer_key(target.table.folder).removesuffix(POINTER_NAME)
-    for info in islice(records.list(folder), LISTED):
-        if info.modified >= since and info.key.endswith(f"/{POINTER_NAME}"):
-            try:
-                parts = slices_of(target, info.key.removeprefix(folder).removesuffix(f"/{POINTER_NAME}"))
-            except ValueError:  # no path of ours
-                continue
-            yield from ((part, info.modified) for part in parts)
+    infos = list(islice(records.list(folder), LISTED))
+    pointers = (info for info in infos if info.key.endswith(f"/{POINTER_NAME}"))
+    by_path = {info.key.removeprefix(folder).removesuffix(f"/{POINTER_NAME}"): info for info in pointers}
+    return by_path, infos[-1].key if len(infos) == LISTED else ""
+
+
+def _gone(target: Target, known: Sequence[str], listed: Collection[str], until: str) -> Iterator[str]:
+    """The paths that had a pointer when they were listed last, as far as they were listed now."""
+    for path in known:
+        if path not in listed and (not until or pointer_key(f"{target.table.folder}/{path}") < until):
+            yield path
+
+
+def _parts(target: Target, path: str) -> list[Slice]:
+    try:
+        return slices_of(target, path)
+    except ValueError:  # no path of ours
+        return []

@@ -51,11 +51,37 @@ def test_those_that_waited_longest_come_first_and_those_over_the_budget_wait_on(
     pointers = Pointers({"2026-03": 300, "2026-05": 100, "2026-07": -SKEW - 1, "2026-09": 200, "no-month": 50})
     memory = Memory(swept_at=LAST, rows={"fact_sales_order": 1_000})
     expected = [month("2026-05"), month("2026-09"), month("2026-03")]
-    assert touched_slices(pointers, TARGETS, memory, (), Limits()) == (expected, [])
-    assert touched_slices(pointers, TARGETS, memory, (), Limits(sweep_rows=2_500)) == (expected[:2], expected[2:])
-    assert touched_slices(pointers, TARGETS, memory, (), Limits(sweep_rows=1)) == (expected[:1], expected[1:])
-    assert touched_slices(pointers, TARGETS, memory, {expected[0]}, Limits()) == (expected[1:], [])
-    assert touched_slices(pointers, TARGETS, Memory(), (), Limits()) == ([], []), "a first audit has its sweep"
+
+    def chosen(memory: Memory, *looked_at: Slice, limits: Limits | None = None) -> tuple[list[Slice], list[Slice]]:
+        touched = touched_slices(pointers, TARGETS, memory, looked_at, limits or Limits())
+        return list(touched.slices), list(touched.waiting)
+
+    assert chosen(memory) == (expected, [])
+    assert chosen(memory, limits=Limits(sweep_rows=2_500)) == (expected[:2], expected[2:])
+    assert chosen(memory, limits=Limits(sweep_rows=1)) == (expected[:1], expected[1:])
+    assert chosen(memory, expected[0]) == (expected[1:], [])
+    assert chosen(Memory()) == ([], []), "a first audit has its sweep"
+
+
+def test_a_pointer_that_was_there_and_is_gone_comes_before_all_that_commits_touched() -> None:
+    """Readers take such a partition for one without rows."""
+    before = touched_slices(Pointers({"2026-03": 0, "2026-05": 0, "2026-07": 0}), TARGETS, Memory(), (), Limits())
+    folder = FACT.table.folder
+    assert before.pointers[folder] == ("month=2026-03", "month=2026-05", "month=2026-07")
+    memory = Memory(swept_at=LAST, rows={"fact_sales_order": 1_000}, pointers=before.pointers)
+    now = Pointers({"2026-03": 100, "2026-07": -SKEW - 1, "2026-09": 50})
+    touched = touched_slices(now, TARGETS, memory, (), Limits())
+    assert touched.slices == [month("2026-05"), month("2026-09"), month("2026-03")]
+    assert touched.pointers[folder] == ("month=2026-03", "month=2026-07", "month=2026-09")
+    none = touched_slices(Pointers({}), TARGETS, memory, (), Limits())
+    assert none.slices == [month("2026-03"), month("2026-05"), month("2026-07")]
+
+
+def test_what_a_run_has_not_listed_is_not_gone() -> None:
+    many = {f"{2000 + year}-{number:02d}": -9_999 for year in range(500) for number in range(1, 13)}
+    memory = Memory(swept_at=LAST, pointers={FACT.table.folder: tuple(f"month={name}" for name in sorted(many))})
+    lacking = Pointers({name: at for name, at in many.items() if name != "2026-05"})
+    assert touched_slices(lacking, (FACT,), memory, (), Limits()).slices == [month("2026-05")]
 
 
 def test_no_run_lists_more_than_its_share_of_a_table() -> None:
@@ -65,6 +91,9 @@ def test_no_run_lists_more_than_its_share_of_a_table() -> None:
 
 
 def test_what_waits_is_kept_in_the_order_and_earlier_releases_read_one_that_has_nothing_of_it() -> None:
-    order = DatabaseOrder("sales", "run", (), True, ("", 0), LAST, waiting=(month("2026-05"),))
+    pointers = {"fact_sales_order": ("month=2026-05",)}
+    order = DatabaseOrder("sales", "run", (), True, ("", 0), LAST, waiting=(month("2026-05"),), pointers=pointers)
     assert DatabaseOrder.from_data(order.to_data()) == order
-    assert "waiting" not in DatabaseOrder("sales", "run", (), True, ("", 0), LAST).to_data()
+    assert not {"waiting", "pointers"} & {*DatabaseOrder("sales", "run", (), True, ("", 0), LAST).to_data()}
+    assert Memory.from_json(Memory(pointers=pointers).to_json()).pointers == pointers
+    assert b"pointers" not in Memory().to_json()
