@@ -451,6 +451,29 @@ def test_a_partition_that_is_held_is_neither_complete_nor_certified_until_it_is_
         assert simulation.verified() == []
 
 
+def test_a_partition_that_is_broken_and_cannot_be_made_again_is_not_certified_as_it_was() -> None:
+    with database_simulation(settings={"complete_within": 0}) as simulation:
+        simulation.changes.insert_orders(1)
+        simulation.extract()
+        simulation.heal()
+        (target,) = [each for each in targets_of(simulation.contract) if each.table.name == "fact_sales_order"]
+        path = min(simulation.lake.paths("fact_sales_order"))
+        (part,) = slices_of(target, path)
+        assert _row_of(simulation, part)["status"] == "certified"
+        for key in sorted(simulation.ingest_keys("tables/sales/sales_order/"))[:-1]:
+            simulation.deleted_objects.delete(key, for_good=True)
+        simulation.lake.partitions.delete([pointer_key(f"fact_sales_order/{path}")])
+        simulation.heal(run="broken", start="2015-01-01T00:00:00Z", end="2027-01-01T00:00:00Z")
+        assert "broken_object" in kinds(simulation.findings("broken"))
+        row = _row_of(simulation, part)
+        assert (row["status"], row["certificate"], row["present"]) == ("alarmed", None, 0)
+        assert row["missing"] == row["expected"] > 0
+        standing, said = _standing(simulation)
+        assert not said.complete
+        (orders,) = [each for each in standing.tables if each.table == "sales_order"]
+        assert (orders.complete_until or 0) <= part.start
+
+
 def test_a_month_that_commits_touched_is_compared_by_the_next_audit_and_not_when_the_sweep_comes_by() -> None:
     """Its certificate stood, and its rows were others: ``verify`` failed for days."""
     with database_simulation(settings={"complete_within": 0, "sweep": 10**9}) as simulation:

@@ -226,7 +226,7 @@ class _Comparison:
         compared.findings += lost
         brought = max(until, self._terms.brought.get(target.source.name, until))
         seen = {holding.slice for holding in sound}
-        unseen = [holding for holding in holdings if holding.held and holding.slice not in seen]
+        unseen = [each for each in holdings if each.slice not in seen and (each.held or (each.broken and counted.of))]
         for holding, our in zip(sound, ours, strict=True):
             try:
                 against = self._against(holding, our, counted, unplaced, until, buckets)
@@ -237,9 +237,11 @@ class _Comparison:
             touched = [] if holding.held else self._touched(holding, against, counted, until, without[holding.slice])
             touched += ["unplaced_row"] if against.nowhere.differs or unplaced.may_be_anywhere(target) else []
             apart = {"unplaced": against.nowhere.rows, "orphans": holding.accepted}
-            yield _window(holding, against.theirs, against.difference, brought, [*self._held(holding), *touched], apart)
+            yield _window(
+                holding, against.theirs, against.difference, brought, [*self._faults_of(holding), *touched], apart
+            )
         for holding in unseen:
-            yield _unseen_window(holding, counted.of.get(holding.slice, {}), brought, self._held(holding))
+            yield _unseen_window(holding, counted.of.get(holding.slice, {}), brought, self._faults_of(holding))
 
     def _against(
         self,
@@ -282,9 +284,10 @@ class _Comparison:
         touched += ["unfilled_row"] if lacking.columns else []
         return touched
 
-    def _held(self, holding: Holding) -> list[str]:
-        """The partitions of a slice that are held, and the dimensions that are computed from it and are."""
-        return [*map(held_reason, holding.held), *self._terms.held.get(holding.target.table.name, ())]
+    def _faults_of(self, holding: Holding) -> list[str]:
+        """The partitions of a slice that are held or broken, and the dimensions computed from it that are held."""
+        broken = [f"{each.kind}: {each.table}/{each.partition}".rstrip("/") for each in holding.broken]
+        return [*map(held_reason, holding.held), *self._terms.held.get(holding.target.table.name, ()), *broken]
 
     def _holdings(self, target: Target, slices: Sequence[Slice], buckets: int) -> list[Holding]:
         """The slices as the warehouse has them."""
@@ -605,7 +608,7 @@ def _window(
 
 
 def _unseen_window(holding: Holding, theirs: Buckets, brought: datetime, touched: Sequence[str]) -> WindowResult:
-    """The window of a slice that is held and could not be compared: what cannot be read is not there for anybody."""
+    """The window of a slice that could not be compared: what cannot be read is not there for anybody."""
     source = sum(their.rows for their in theirs.values())
     present = min(source, holding.count)
     counts = dict.fromkeys(COUNTS, 0) | {"expected": source, "present": present, "observed": present}
