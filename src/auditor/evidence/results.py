@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.evidence.doubts import Doubt
 from core.audit.findings import HELD, Finding, HeldPartition, findings_from_data, findings_to_data
-from core.audit.history import KnownValue
+from core.audit.history import KnownValue, given_slots, with_given
 from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.codec import from_data, to_data
 from core.time import epoch, iso
@@ -86,6 +86,7 @@ class AuditResult:
         return window.subject or self.subject
 
     def to_data(self) -> dict[str, Any]:
+        given = {entity: slots for entity, values in self.known.items() if (slots := given_slots(values))}
         return {
             "dataset": self.dataset,
             "subject": self.subject,
@@ -99,6 +100,7 @@ class AuditResult:
             **({"doubts": to_data(self.doubts)} if self.doubts else {}),
             **({"rechecks": to_data(self.rechecks)} if self.rechecks else {}),
             **({"known": to_data(self.known)} if self.known else {}),
+            **({"given": given} if given else {}),
             **({"seen_until": self.seen_until} if self.seen_until is not None else {}),
             **({"amiss": dict(self.amiss)} if self.amiss else {}),
             **({"letters": to_data(self.letters)} if self.letters else {}),
@@ -106,6 +108,8 @@ class AuditResult:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> AuditResult:
+        known = from_data(Mapping[str, tuple[KnownValue, ...]], data.get("known", {}))
+        given = data.get("given", {})
         return cls(
             dataset=data["dataset"],
             subject=data["subject"],
@@ -118,7 +122,7 @@ class AuditResult:
             swept_until=data.get("swept_until", ""),
             doubts=from_data(tuple[Doubt, ...], data.get("doubts", ())),
             rechecks=from_data(tuple[FetchHistory, ...], data.get("rechecks", ())),
-            known=from_data(Mapping[str, tuple[KnownValue, ...]], data.get("known", {})),
+            known={entity: with_given(values, given.get(entity, ())) for entity, values in known.items()},
             seen_until=data.get("seen_until"),
             amiss=data.get("amiss", {}),
             letters=data.get("letters", {}),

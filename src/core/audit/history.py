@@ -7,7 +7,8 @@ as ISO pairs: a whole trading day is one pair.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from dataclasses import field as attribute
 from typing import Any, Literal
 
 from core.time import epoch, iso
@@ -62,13 +63,25 @@ class BadPoint:
 class KnownValue:
     """A value that the warehouse has of an entity: its slot (epoch seconds), the history's field, and its digits.
 
-    ``given``: it came from the history itself, which then has the point unless it withdrew it.
+    ``given``: it came from the history itself, which then has the point unless it withdrew it. It is written beside the
+    values (``given_slots``).
     """
 
     slot: int
     field: str
     value: str
-    given: bool = False
+    given: bool = attribute(default=False, metadata={"apart": True})
+
+
+def given_slots(known: Sequence[KnownValue]) -> list[str]:
+    """The slots of the values that the history gave, JSON-ready: what stands beside them wherever they are written."""
+    return [iso(slot) for slot in sorted({each.slot for each in known if each.given})]
+
+
+def with_given(known: Sequence[KnownValue], slots: Sequence[str]) -> tuple[KnownValue, ...]:
+    """The values that were read, and the slots that stood beside them (``given_slots``)."""
+    given = {epoch(slot) for slot in slots}
+    return tuple(replace(each, given=each.given or each.slot in given) for each in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +107,14 @@ class HistoryRequest:
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
         data = {"dataset": self.dataset, "entity": self.entity, "start": iso(self.start), "end": iso(self.end)}
-        given = sorted({each.slot for each in self.known if each.given})
+        given = given_slots(self.known)
         return {
             **data,
             **({"only_tell": True} if self.values_only else {}),
             **({"every": self.every} if self.every else {}),
             **({"wanted": _written(self.wanted)} if self.wanted else {}),
             **({"known": [[iso(each.slot), each.field, each.value] for each in self.known]} if self.known else {}),
-            **({"given": [iso(slot) for slot in given]} if given else {}),
+            **({"given": given} if given else {}),
         }
 
     @classmethod
@@ -110,9 +123,8 @@ class HistoryRequest:
         interval = epoch(data["start"]), epoch(data["end"])
         values_only, every = bool(data.get("only_tell")), int(data.get("every", 0))
         wanted = _read(data.get("wanted", ()))
-        given = {epoch(at) for at in data.get("given", ())}
-        values = [(epoch(at), str(field), str(value)) for at, field, value in data.get("known", ())]
-        known = tuple(KnownValue(*value, given=value[0] in given) for value in values)
+        values = [KnownValue(epoch(at), str(field), str(value)) for at, field, value in data.get("known", ())]
+        known = with_given(values, data.get("given", ()))
         return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every, wanted, known)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Union
 
 from core.audit.efforts import IDEAS, Effort
 from core.audit.findings import OfPartition, OfRows
-from core.audit.history import HistoryOutcome, KnownValue, Ranges
+from core.audit.history import HistoryOutcome, KnownValue, Ranges, given_slots, with_given
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
 from core.json import canonical_json
@@ -221,14 +221,22 @@ class RepairJob:
     repair: Repair
 
     def to_json(self) -> bytes:
-        """The job's object: ``{"dataset": ..., "run": ..., "repair": {"kind": ..., ...}}``."""
-        return canonical_json({"dataset": self.dataset, "run": self.run, "repair": repair_to_data(self.repair)})
+        """The job's object: ``{"dataset": ..., "run": ..., "repair": {"kind": ..., ...}}``.
+
+        What repairs have got since releases that refuse fields which they do not know stands beside them.
+        """
+        data = {"dataset": self.dataset, "run": self.run, "repair": repair_to_data(self.repair)}
+        given = given_slots(self.repair.known) if isinstance(self.repair, FetchHistory) else []
+        return canonical_json({**data, **({"given": given} if given else {})})
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairJob:
         """Raises ``ValueError`` on a kind of repair that this release does not know."""
         data = json.loads(body)
-        return cls(data["dataset"], data["run"], repair_from_data(data["repair"]))
+        repair = repair_from_data(data["repair"])
+        if isinstance(repair, FetchHistory):
+            repair = replace(repair, known=with_given(repair.known, data.get("given", ())))
+        return cls(data["dataset"], data["run"], repair)
 
 
 def repair_to_data(repair: Repair) -> dict[str, Any]:

@@ -20,7 +20,8 @@ _PLAIN = (str, int, types.NoneType)
 def to_data(value: Any) -> Any:
     """Dataclasses to JSON-ready data; fields that equal their default are left out.
 
-    A field has the name of its attribute, unless its metadata give it another under ``json``.
+    A field has the name of its attribute, unless its metadata give it another under ``json``. One whose metadata say
+    ``apart`` is never written: releases before it would refuse the whole, so whoever writes it puts it beside.
     """
     if isinstance(value, _PLAIN):  # most are
         return value
@@ -28,7 +29,7 @@ def to_data(value: Any) -> Any:
         data = {}
         for field in _fields(type(value)):
             content = getattr(value, field.attribute)
-            if field.always or content != field.default:
+            if not field.apart and (field.always or content != field.default):
                 data[field.name] = to_data(content)
         return data
     if isinstance(value, tuple | list):
@@ -107,13 +108,14 @@ def _union_reader(options: tuple[Any, ...]) -> Read:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a dataclass in JSON; ``always``: also where it equals its default."""
+    """A field of a dataclass in JSON; ``always``: also where it equals its default, ``apart``: never."""
 
     name: str
     attribute: str
     hint: Any
     default: Any
     always: bool
+    apart: bool
 
 
 @functools.cache
@@ -124,7 +126,8 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
     def field_of(field: dataclasses.Field[Any]) -> _Field:
         hint = hints[field.name]
         is_tag = get_origin(hint) is Literal and field.name in ("rule", "kind")
-        return _Field(json_name(field), field.name, hint, field.default, is_tag or field.default is dataclasses.MISSING)
+        always, apart = is_tag or field.default is dataclasses.MISSING, bool(field.metadata.get("apart"))
+        return _Field(json_name(field), field.name, hint, field.default, always, apart)
 
     return tuple(map(field_of, dataclasses.fields(kind)))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from auditor.evidence.results import AuditResult, WindowResult, kinds_of
 from core.audit.findings import LostObject, MissingPoints
+from core.audit.history import KnownValue
 from core.audit.repair_jobs import Compare
 from core.json import canonical_json
 
@@ -43,6 +44,7 @@ RESULTS = st.builds(
     audited_at=st.just("2026-11-20T15:00:00Z"),
     sample=st.sampled_from([(), (Compare("test", "ZM", ((0, 60),)),)]),
     swept_until=st.just("key"),
+    known=st.sampled_from([{}, {"ZM": (KnownValue(0, "o", "1", given=True), KnownValue(60, "o", "2"))}]),
 )
 
 
@@ -50,6 +52,9 @@ RESULTS = st.builds(
 def test_a_result_is_read_as_it_was_written(result: AuditResult) -> None:
     stored = json.loads(canonical_json(result.to_data()))
     assert AuditResult.from_data(stored) == result
+    assert all(
+        value.keys() == {"slot", "field", "value"} for values in stored.get("known", {}).values() for value in values
+    )
 
 
 @given(WINDOWS)

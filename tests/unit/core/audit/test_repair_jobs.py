@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
 
 from core.audit.efforts import Effort
-from core.audit.history import Evidence, HistoryOutcome
+from core.audit.history import Evidence, HistoryOutcome, KnownValue
 from core.audit.repair_jobs import (
     Executor,
     FetchHistory,
@@ -126,4 +126,13 @@ def test_every_kind_of_repair_has_an_executor() -> None:
 
 def test_ranges_of_a_history_job_are_tuples_again() -> None:
     job = RepairJob("quotes", "r", FetchHistory("quotes", "AAPL", ((0, 60), (120, 180)), 2))
+    assert RepairJob.from_json(job.to_json()) == job
+
+
+def test_what_the_history_gave_stands_beside_the_repair_which_earlier_releases_read() -> None:
+    known = (KnownValue(60, "o", "1.5", given=True), KnownValue(120, "o", "1.6"))
+    job = RepairJob("quotes", "run-1", FetchHistory("quotes", "ZM", ((0, 180),), 1, known=known))
+    stored = json.loads(job.to_json())
+    assert [sorted(value) for value in stored["repair"]["known"]] == [["field", "slot", "value"]] * 2
+    assert stored["given"] == ["1970-01-01T00:01:00Z"]
     assert RepairJob.from_json(job.to_json()) == job
