@@ -294,6 +294,7 @@ def _condition(
     if not relation.condition:
         return asked
     own = pc.field(relation.condition)
+    own = own.is_null() if relation.is_mark else own
     return own if asked is None else asked & own
 
 

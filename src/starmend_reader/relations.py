@@ -14,6 +14,7 @@ from core.rendering.catalog import catalog_tables
 from core.rendering.views import UnknownMember, views_of
 from core.warehouse.arrow_types import table_schema
 
+MARK = pa.timestamp("us")  # when something was seen of a row; null: it was not
 _PLAIN = {
     "string": pa.string(),
     "int": pa.int32(),
@@ -27,9 +28,9 @@ _PLAIN = {
 class Relation:
     """Something that can be read by its name: ``columns`` in Athena's order, partition keys last, with their types.
 
-    ``table`` is the star table that its rows are of; a view's are those in which ``condition`` is true. Without a table
-    it is a record of the pipeline: JSON lines below ``location``. ``keys`` are the partition keys, ``projection`` says
-    which values of them the catalog lists.
+    ``table`` is the star table that its rows are of; a view's are those in which the column ``condition`` is true, or
+    null where it ``is_mark``. Without a table it is a record of the pipeline: JSON lines below ``location``. ``keys``
+    are the partition keys, ``projection`` says which values of them the catalog lists.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Relation:
     unknown: Mapping[str, UnknownMember] = field(default_factory=dict)
     location: str = ""
     projection: Mapping[str, str] = field(default_factory=dict)
+    is_mark: bool = False
 
     @property
     def kind(self) -> str:
@@ -57,7 +59,7 @@ def relations_of(contracts: Contracts) -> dict[str, Relation]:
         shown = pa.schema([each for each in base.columns if each.name != view.condition])
         relations[view.name] = Relation(
             view.name, view.description, shown, base.keys, view.table, view.condition, view.unknown,
-            projection=base.projection,
+            projection=base.projection, is_mark=view.is_mark,
         )  # fmt: skip
     return dict(sorted(relations.items()))
 
@@ -86,7 +88,7 @@ def stored_columns(relation: Relation) -> pa.Schema:
     """The columns that objects and paths of a relation hold together, a view's condition included."""
     if not relation.condition:
         return relation.columns
-    condition = pa.field(relation.condition, pa.bool_())
+    condition = pa.field(relation.condition, MARK if relation.is_mark else pa.bool_())
     return pa.schema([*relation.columns, condition])
 
 

@@ -22,7 +22,7 @@ from tests.fakes.parameters import MemoryParameters
 from tests.fakes.partitions import MemoryPartitions, MemoryWarehouse
 
 from core.authoring.load import load
-from core.contract.model import Contracts
+from core.contract.model import Contracts, Latest, Table
 from core.landing.ingest_objects import TableObject
 from core.landing.zone import Landing, landing_of
 from core.ports import StoredObject
@@ -43,6 +43,17 @@ Lines = Iterable[Mapping[str, Any] | bytes]
 def shipped_contracts() -> Contracts:
     """The contracts that the project ships with."""
     return load(REPOSITORY / "contracts", today=date(2026, 11, 20))
+
+
+def without_history(contracts: Contracts, name: str) -> Contracts:
+    """The contracts with a fact that keeps no history: nothing tells which row of it is the latest."""
+
+    def changed(table: Table) -> Table:
+        columns = tuple(each for each in table.columns if not isinstance(each.rule, Latest))
+        return replace(table, history_of=(), columns=columns) if table.name == name else table
+
+    parts = (replace(each, tables=tuple(map(changed, each.tables))) for each in contracts.contracts)
+    return replace(contracts, contracts=tuple(parts))
 
 
 class MemoryLake:

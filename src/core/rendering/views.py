@@ -1,6 +1,6 @@
 """Views for analysts: the current rows of facts with history, and the complete groups of rollups. Terraform makes them.
 
-Both conditions are columns that the pipeline itself keeps right, so a view adds no rule: it only spares the analyst a
+All conditions are columns that the pipeline itself keeps right, so a view adds no rule: it only spares the analyst a
 ``where`` that is easily forgotten.
 """
 
@@ -21,7 +21,8 @@ _TRINO = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)"}
 def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
     """Name -> {description, sql, columns}; a column has its type in the catalog and in Trino.
 
-    ``<fact>_now``: of a fact that keeps history, the newest version of every row that the source still has.
+    ``<fact>_now``: of a fact that keeps history, the newest version of every row that the source still has; of one that
+    keeps none and marks what is deleted, the rows that are not marked.
     ``<rollup>_complete``: the groups of a rollup that are whole and certified. Partition keys are among the columns, so
     that a query of the view reads no more than it names. The tables of canaries get none.
     """
@@ -42,7 +43,7 @@ class UnknownMember:
 class View:
     """A view: the rows of its table in which the boolean column ``condition`` is true, without that column.
 
-    ``unknown`` has the columns that show the unknown member.
+    Where it ``is_mark``, those in which it is null. ``unknown`` has the columns that show the unknown member.
     """
 
     name: str
@@ -50,6 +51,7 @@ class View:
     condition: str
     description: str
     unknown: Mapping[str, UnknownMember] = field(default_factory=dict)
+    is_mark: bool = False
 
 
 def views_of(contracts: Contracts, taken: Mapping[str, Any]) -> Iterator[View]:
@@ -62,7 +64,8 @@ def views_of(contracts: Contracts, taken: Mapping[str, Any]) -> Iterator[View]:
             suffix, about = _condition_of(table, column)
             name = f"{table.name}_{suffix}"
             if suffix and name not in taken:
-                yield View(name, table, column.name, about, _unknown_members(contracts, table))
+                unknown = _unknown_members(contracts, table)
+                yield View(name, table, column.name, about, unknown, is_mark=column.name == table.deleted)
 
 
 def _condition_of(table: Table, column: Column) -> tuple[str, str]:
@@ -70,6 +73,8 @@ def _condition_of(table: Table, column: Column) -> tuple[str, str]:
     if isinstance(column.rule, Latest):
         key = ", ".join(table.history_of)
         return "now", f"one row per {key} that the source still has, in its newest version"
+    if table.kind == "fact" and not table.history_of and column.name == table.deleted:
+        return "now", f"{table.description} that the source still has"
     if isinstance(column.rule, Aggregated) and column.rule.function == "complete":
         return "complete", f"{table.description}, of what is whole and certified"
     return "", ""
@@ -97,8 +102,9 @@ def _rendered(view: View, entry: dict[str, Any]) -> dict[str, Any]:
     shown = [column for column in (*entry["columns"], *entry["partition_keys"]) if column["name"] != view.condition]
     unknown = {name: _shown(name, member) for name, member in view.unknown.items()}
     values = ", ".join(unknown.get(column["name"], f'"{column["name"]}"') for column in shown)
+    condition = f'"{view.condition}" is null' if view.is_mark else f'"{view.condition}"'
     return {
         "description": view.description,
-        "sql": f'select {values} from "{view.table.name}" where "{view.condition}"',
+        "sql": f'select {values} from "{view.table.name}" where {condition}',
         "columns": [{**column, "trino": _TRINO.get(column["type"], column["type"])} for column in shown],
     }

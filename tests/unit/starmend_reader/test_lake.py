@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.known_lake import OPENED, known_lake
-from tests.support.lake import MemoryLake, department, order, shipped_contracts, staff
+from tests.support.known_lake import NOON, OPENED, known_lake
+from tests.support.lake import MemoryLake, department, order, shipped_contracts, staff, without_history
 from tests.support.lake_folder import CODE, lake_in, write_file, write_lake
 
 from core.contract.model import Contracts, Partition, Table
@@ -86,6 +86,26 @@ def test_every_view_has_the_rows_of_its_own_sql(lake: Lake) -> None:
         assert rows.column_names == by_sql.column_names
         assert in_order(rows) == in_order(by_sql.cast(rows.schema)), name
         assert rows.num_rows or name not in ("fact_sales_order_now", "fact_quote_hourly_complete")
+
+
+def test_the_view_of_a_fact_without_versions_has_no_row_that_the_source_deleted(tmp_path: Path) -> None:
+    contracts = without_history(shipped_contracts(), "fact_sales_order")
+    memory = MemoryLake(contracts)
+    memory.process(memory.put_table("sales", "sales_order", 1, [order(1), order(2), order(3)]))
+    gone = json.dumps(order(2, deleted_at=NOON, checked_at=NOON)).encode() + b"\n"
+    memory.process(memory.put("repair/sales/sales_order/gone.jsonl.gz", [gone]))
+    write_lake(memory, tmp_path)
+    lake = lake_in(tmp_path)
+    assert lake.read("fact_sales_order").arrow().num_rows == 3
+    rows = lake.read("fact_sales_order_now", columns=["sales_order_id"], where={"month": "2026-11"})
+    assert rows.arrow().column(0).to_pylist() == [1, 3]
+    connection = duckdb.connect()
+    lake.read("fact_sales_order").duckdb(connection)
+    sql = catalog_views(contracts)["fact_sales_order_now"]["sql"]
+    by_sql = connection.sql(sql).to_arrow_table()
+    assert in_order(lake.read("fact_sales_order_now").arrow()) == in_order(
+        by_sql.cast(lake.read("fact_sales_order_now").schema)
+    )
 
 
 def test_an_unknown_parent_is_shown_as_the_views_sql_shows_it(tmp_path: Path) -> None:
