@@ -33,7 +33,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     dataset = contract.dataset
     rows = [row for row in _read(records, row_keys_since(records, contract, now - RECENT)) if not row.get("object")]
     causes = _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")])
-    standing = standings(dataset, _subjects(contract), rows)
+    standing = standings(dataset, _subjects(contract), rows, _on_the_way(contract))
     pause = read_pauses(records, dataset).standing
     last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
     return DatasetStanding(
@@ -54,6 +54,17 @@ def _subjects(contract: Contract) -> dict[str, list[str]]:
         return {table: [table] for table in tables}
     targets = targets_of(contract)
     return {table: [target.table.name for target in targets if target.source.name == table] for table in tables}
+
+
+def _on_the_way(contract: Contract) -> dict[str, int]:
+    """For how many seconds before an audit it owes nothing of a database's tables: what changed then may be coming.
+
+    Of tables that are compared by their keys an audit sees all; a feed's windows are over, and settled, before it.
+    """
+    source = contract.source
+    if not isinstance(source, Database):
+        return {}
+    return {table.name: source.complete_within for table in source.tables if not table.by_keys}
 
 
 def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:

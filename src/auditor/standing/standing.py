@@ -19,8 +19,8 @@ class Standing:
 
     ``windows`` are those of which the auditor keeps rows since ``since``; ``certified`` of them have a certificate.
     Until ``complete_until`` every window has all that is expected of it, until ``certified_until`` it is certified too;
-    neither is later than the audit that found it so. ``held`` says which partitions are held, why and by whom: windows
-    of theirs are neither complete nor certified.
+    neither is later than the audit that found it so, less the time of what may have been on its way then. ``held``
+    says which partitions are held, why and by whom: windows of theirs are neither complete nor certified.
     """
 
     dataset: str
@@ -58,21 +58,24 @@ class DatasetStanding:
 
 
 def standings(
-    dataset: str, tables: Mapping[str, Collection[str]], rows: Iterable[Mapping[str, Any]]
+    dataset: str,
+    tables: Mapping[str, Collection[str]],
+    rows: Iterable[Mapping[str, Any]],
+    on_the_way: Mapping[str, int] | None = None,
 ) -> tuple[Standing, ...]:
     """The standing of each source table by the auditor's rows of ``completeness``, whatever their order.
 
     ``tables`` are the rows' subjects by source table. Of a window that has a row for each day on which it was audited
-    the last one counts.
+    the last one counts. ``on_the_way`` is for how many seconds before an audit it owes nothing of a table.
     """
     newest: dict[tuple[str, str], Mapping[str, Any]] = {}
     for row in sorted(rows, key=lambda row: str(row["audited_at"])):
         newest[row["subject"], row["window_start"]] = row
     of_table = {table: [row for row in newest.values() if row["subject"] in of] for table, of in tables.items()}
-    return tuple(_standing(dataset, table, of_table[table]) for table in tables)
+    return tuple(_standing(dataset, table, of_table[table], (on_the_way or {}).get(table, 0)) for table in tables)
 
 
-def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> Standing:
+def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]], on_the_way: int) -> Standing:
     if not rows:
         return Standing(dataset, table)
     ordered = sorted(rows, key=lambda row: str(row["window_start"]))
@@ -82,22 +85,22 @@ def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> St
         windows=len(ordered),
         certified=sum(row["status"] == "certified" for row in ordered),
         since=epoch(ordered[0]["window_start"]),
-        complete_until=_until(ordered, [not row["missing"] and row["status"] != "held" for row in ordered]),
-        certified_until=_until(ordered, [row["status"] == "certified" for row in ordered]),
+        complete_until=_until(ordered, [not row["missing"] and row["status"] != "held" for row in ordered], on_the_way),
+        certified_until=_until(ordered, [row["status"] == "certified" for row in ordered], on_the_way),
         missing=sum(row["missing"] or 0 for row in ordered),
         audited_at=max(epoch(row["audited_at"]) for row in ordered),
         held=tuple(dict.fromkeys(row["reason"] for row in ordered if row["status"] == "held")),
     )
 
 
-def _until(rows: Sequence[Mapping[str, Any]], holds: Sequence[bool]) -> int | None:
-    """Until when all hold: the end of the last before the first that does not, or when it was audited before its end.
+def _until(rows: Sequence[Mapping[str, Any]], holds: Sequence[bool], on_the_way: int) -> int | None:
+    """Until when all hold: the end of the last before the first that does not, or what its audit owed before its end.
 
     None where the first does not. Windows of several subjects may begin together; one that does not hold ends it.
     """
     broken = next((str(row["window_start"]) for row, fine in zip(rows, holds, strict=True) if not fine), "")
     before = [row for row in rows if not broken or str(row["window_start"]) < broken]
-    ends = [min(epoch(row["window_end"]), epoch(row["audited_at"])) for row in before]
+    ends = [min(epoch(row["window_end"]), epoch(row["audited_at"]) - on_the_way) for row in before]
     return min(max(ends), epoch(broken or iso(max(ends)))) if ends else None
 
 

@@ -55,6 +55,18 @@ def test_rows_of_all_tables_that_keep_a_source_s_rows_count_and_of_each_window_t
     assert standing.certified_until == BEGIN
 
 
+def test_no_table_is_complete_until_later_than_its_audit_owed() -> None:
+    """What was committed since may not be extracted yet: it was there in no sum, and complete until now."""
+    rows = [
+        row(0, subject="_current/staff"),
+        row(0, subject="_current/currency") | {"window_end": iso(BEGIN + 9 * HOUR)},
+    ]
+    staff, currency = standings("sales", STAFF, rows, {"staff": 1800, "currency": 1800})
+    assert (staff.complete_until, staff.certified_until) == (BEGIN + HOUR, BEGIN + HOUR), "its window was over"
+    assert (currency.complete_until, currency.certified_until) == (BEGIN + 2 * HOUR - 1800,) * 2
+    assert currency.audited_at == BEGIN + 2 * HOUR
+
+
 def test_a_verdict_says_what_it_covers() -> None:
     whole = DatasetStanding("quotes", standings("quotes", {"quote": ["quote"]}, [row(0), row(1)]))
     assert verdict([whole]).text == "complete: 2 of 2 audited windows of 1 tables are certified"
