@@ -1,7 +1,8 @@
 """What the admins of a simulated feed hear of its outages, held against what is missing of it in truth.
 
 An outage is told once: each mail of a cause that is open names an entity or a day that none of its earlier ones named.
-Its end is told: by one event for each cause that was opened, and not before its points are settled. And none is kept
+Its end is told: by one event for each cause that was opened, and not before its points are settled; and by one mail for
+all that an audit found over. And none is kept
 quiet: whoever lacks points for long is named by a cause that is open, or was until lately. For where the provider is
 well again and has no point, its outage is over, and the point is proven absent by a second answer some hours later.
 """
@@ -42,8 +43,11 @@ class OutagesTold:
         told = [event for event in self.bus.details(ALARM)[self._heard :] if event["kind"] != "audit_failed"]
         self._heard += len(told)
         opening = [event for event in told if event["state"] == "open"]
-        if len(mails) != len(opening):
-            self.wrong.append(f"{where}: {len(mails)} mails of {len(opening)} causes: {mails}")
+        ends = [subject for subject in mails if ": over: " in subject]
+        if len(mails) - len(ends) != len(opening):
+            self.wrong.append(f"{where}: {len(mails) - len(ends)} mails of {len(opening)} causes: {mails}")
+        if len(ends) != any(event["state"] == "over" for event in told):
+            self.wrong.append(f"{where}: {len(ends)} mails of what is over: {mails}")
         for event in opening:
             self._hear_of(event["kind"], _days(event), where)
         for event in told:
