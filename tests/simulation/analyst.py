@@ -98,6 +98,11 @@ class AnalystsStorage(Storage):
         for info in self._objects.list(prefix, after=after):
             yield ObjectInfo(info.key, info.size, info.etag, info.modified.replace(microsecond=0))
 
+    def folders(self, folder: str) -> Sequence[str]:
+        prefix = f"{folder.rstrip('/')}/"
+        names = {info.key.removeprefix(prefix).partition("/")[:2] for info in self._objects.list(prefix)}
+        return sorted(f"{prefix}{name}/" for name, slash in names if slash)
+
 
 class Analyst:
     """Reads tables, and says what they lacked."""
