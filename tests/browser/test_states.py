@@ -57,6 +57,35 @@ def test_monthly_windows_of_databases_are_on_the_page_that_shows_a_week(open_pag
     assert "certificate 40" in tab.text(".facts")
 
 
+COLOURS = """(element) => {
+    const bad = element.appendChild(document.createElement("i"));
+    bad.style.color = "var(--bad)";
+    return [getComputedStyle(element).color, getComputedStyle(bad).color];
+}"""
+
+
+def test_a_window_that_is_held_has_a_sign_words_and_a_colour_of_its_own(open_page: Opener) -> None:
+    held = "fact_order/created_at_month=2026-11 is held: wrong sums, by an admin"
+    windows = months("orders", 3, status="held", missing=3)
+    windows[-1] = replace(windows[-1], held=held)
+    view = dataset("shop", windows, held=(held,))
+    report = replace(planted(), datasets=(view,), tables=(), banner=banner([(view.facts, view.conditions)]))
+    tab = open_page(pages(report, "held.html"))
+    assert "Not complete: 1 of 1 dataset needs somebody" in tab.text("#banner")
+    assert f"shop: {held}." in tab.text("#banner .doing")
+    assert "⊘ held" in tab.text("#card-shop .badges")
+    tab.go("#/dataset/shop")
+    assert tab.texts(".heat a.cell .mark") == ["✓", "✓", "⊘"]
+    tab.page.locator(".heat a.cell").last.click()
+    assert tab.text(".lead .badge") == "⊘ held: nothing heals it until it is released"
+    shown, bad = tab.page.locator(".lead .badge").evaluate(COLOURS)
+    assert shown == bad
+    tab.go("#/dataset/shop")
+    tab.page.locator(".heat a.cell").first.click()
+    assert tab.text(".lead .badge") == "✓ certified"
+    assert tab.page.locator(".lead .badge").evaluate(COLOURS)[0] != bad
+
+
 def test_counts_add_up_wherever_they_are_shown(open_page: Opener) -> None:
     tab = open_page(pages(planted(), "page.html"))
     for view in planted().datasets:
