@@ -1,7 +1,8 @@
 # Whoever must act is told what to do, once: an alarm mails the admins when it starts, and its description holds the next step
 # and the runbook's section (docs/runbook.md has one per kind). An alarm that only says what another mail says is a state to look
 # at, and mails nothing. CloudWatch acts on each change of state, also on the first one of a new alarm, from INSUFFICIENT_DATA to OK
-# (User Guide, "Alarm actions"): that it is over mails only an alarm of silence, which has nothing to be OK with when it is new.
+# (User Guide, "Alarm actions"). So the topic hears that it is over of an alarm of silence alone, which has nothing to be OK with when
+# it is new; of the others a function of the auditor's, which mails it where the alarm was on.
 
 locals {
   runbook = { for kind in local.alarm_kinds : kind => "Runbook: ${var.runbook_url}#${kind}" }
@@ -121,6 +122,13 @@ locals {
       }
     },
     local.drift,
+  )
+
+  # That they are over nobody mails. Lines stay in quarantine and objects halted when no more come in; and the function that would mail
+  # it of itself would start its own alarm again while it is broken.
+  over_untold = concat(
+    [for name, alarm in local.alarms : name if contains(["quarantine", "halted-objects"], alarm.kind)],
+    ["function-errors-conclude", "throttles-conclude"],
   )
 
   # The auditor mails why an audit failed, in the words of the function that did; audit-silent where it could not.
@@ -306,6 +314,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.above
   treat_missing_data  = each.value.missing
   alarm_actions       = contains(local.told_by_auditor, each.key) ? [] : [aws_sns_topic.alarms.arn]
+  ok_actions          = contains(concat(local.told_by_auditor, local.over_untold), each.key) ? [] : module.auditor[*].alarm_is_over
   tags                = local.tags.alarms
 }
 
@@ -364,6 +373,7 @@ resource "aws_cloudwatch_composite_alarm" "freshness" {
     "ALARM(\"${aws_cloudwatch_metric_alarm.freshness_part["${part}-${each.key}"].alarm_name}\")"
   ])
   alarm_actions = [aws_sns_topic.alarms.arn]
+  ok_actions    = module.auditor[*].alarm_is_over
   tags          = local.tags.alarms
 }
 

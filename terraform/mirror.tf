@@ -65,6 +65,7 @@ module "mirror" {
     dimensions = local.metric_dimensions
     runbook    = local.runbook
     topic_arn  = aws_sns_topic.alarms.arn
+    over_arn   = one(module.auditor[*].alarm_is_over)
     tags       = local.tags.alarms
   }
   functions  = local.function_settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from auditor.alarms.conclude import conclude, conclude_failure
+from auditor.alarms.over import alarm_over_step
 from auditor.audits import begin_audit, end_audit, open_audit, settle_audit, summarise
 from auditor.events import (
     AttemptInput,
@@ -16,6 +17,7 @@ from auditor.events import (
     CertifyAnswer,
     ConcludeInput,
     JobInput,
+    Json,
     Notices,
     PlanAnswer,
     PlannedJob,
@@ -103,3 +105,9 @@ def conclude_step(event: ConcludeInput, services: Services, *, environment: str)
         notices = conclude(services, event.dataset, event.run, environment=environment, counts=counts)
     compact_log(services, event.dataset, event.run)
     return notices
+
+
+def last_step(event: Json, services: Services, *, environment: str) -> Json:
+    """The end of an audit; or an alarm's action of OK, for which CloudWatch invokes the same function."""
+    step = alarm_over_step if "alarmData" in event else conclude_step
+    return step(event, services, environment=environment)

@@ -70,7 +70,8 @@ _DEPLOYER: Mapping[str, str] = {
     "lambda": "CreateFunction GetFunction GetFunctionCodeSigningConfig GetFunctionConfiguration InvokeFunction "
     "ListVersionsByFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction ListTags TagResource "
     "UntagResource PutFunctionEventInvokeConfig GetFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig "
-    "DeleteFunctionEventInvokeConfig PublishLayerVersion GetLayerVersion DeleteLayerVersion",
+    "DeleteFunctionEventInvokeConfig PublishLayerVersion GetLayerVersion DeleteLayerVersion AddPermission GetPolicy "
+    "RemovePermission",
     "logs": "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy CreateLogStream DeleteLogStream "
     f"DescribeLogStreams ListTagsLogGroup {_TAGS}",
     "scheduler": "CreateSchedule GetSchedule UpdateSchedule DeleteSchedule CreateScheduleGroup GetScheduleGroup "

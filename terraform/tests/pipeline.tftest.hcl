@@ -282,9 +282,26 @@ run "defaults" {
         [for name, alarm in aws_cloudwatch_metric_alarm.this : alarm if !contains(local.told_by_auditor, name)],
         values(aws_cloudwatch_composite_alarm.freshness),
       ) :
-      alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && try(length(alarm.ok_actions), 0) == 0
+      alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && !contains(coalesce(alarm.ok_actions, []), aws_sns_topic.alarms.arn)
     ])
     error_message = "Every alarm mails when it starts, and none that it is well when it is new."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, alarm in merge(aws_cloudwatch_metric_alarm.this, aws_cloudwatch_composite_alarm.freshness) :
+      coalesce(alarm.ok_actions, []) == toset([module.auditor[0].alarm_is_over])
+      if !contains(concat(local.told_by_auditor, local.over_untold), name)
+    ])
+    error_message = "That an alarm is over mails the auditor, who knows whether it was on."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in local.over_untold :
+      try(length(aws_cloudwatch_metric_alarm.this[name].ok_actions), 0) == 0
+    ])
+    error_message = "No alarm says that it is over where its cause stays, or where the function that says so is what fails."
   }
 
   assert {

@@ -213,7 +213,7 @@ class Watch:
     def names(self, neighbour: Neighbour) -> list[str]:
         """The alarms that its admins were mailed the beginning of."""
         neighbour.deployment.enter()
-        mails = [json.loads(text) for text in self.mails[neighbour.name]()]
+        mails = [json.loads(text) for text in self.mails[neighbour.name]() if text.startswith("{")]
         return sorted({mail["AlarmName"] for mail in mails if mail["NewStateValue"] == "ALARM"})
 
 

@@ -73,6 +73,11 @@ def mails_of(stack: Stack, mails: list[str], alarm: str, state: str) -> list[dic
     return [message for message in messages if (message["AlarmName"], message["NewStateValue"]) == (name, state)]
 
 
+def ends_of(stack: Stack, mails: list[str], alarm: str) -> list[str]:
+    """The auditor's mails that the alarm is over."""
+    return [mail for mail in mails if mail.startswith(f"{stack.deployment.alarms[alarm]}: over")]
+
+
 def test_an_object_of_bad_lines_is_halted(stack: Stack) -> None:
     deployment = stack.deployment
     key = "repair/sales/currency/halted.jsonl.gz"
@@ -145,7 +150,9 @@ def test_a_provider_whose_answers_make_no_sense_is_told_once_and_so_is_that_it_d
             lambda: deployed.metric_sum(stack.deployment, "ProviderBroken", dataset="quotes") >= asked, within=60
         )
         eventually(lambda: deployed.alarm_state(stack.deployment, alarm) == "OK", within=180)
+        eventually(lambda: ends_of(stack, mail(), alarm), within=60)
         assert [len(mails_of(stack, mail(), alarm, state)) for state in ("ALARM", "OK")] == [1, 0]
+        assert len(ends_of(stack, mail(), alarm)) == 1
     minutes = f"minute >= timestamp '{first:%Y-%m-%d %H:%M:%S}' and minute < timestamp '{hour(4):%Y-%m-%d %H:%M:%S}'"
     stored = stack.deployment.athena.query(f"select count(*) as points from fact_quote where {minutes}")
     assert stored["points"][0] == 0, "a page is no quote"

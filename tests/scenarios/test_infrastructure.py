@@ -29,6 +29,7 @@ UNTAGGED = {
     "aws_kms_alias",
     "aws_lambda_function_event_invoke_config",
     "aws_lambda_layer_version",
+    "aws_lambda_permission",
     "aws_s3_bucket_notification",
     "aws_s3_bucket_object_lock_configuration",
     "aws_s3_bucket_ownership_controls",

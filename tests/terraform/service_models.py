@@ -244,6 +244,18 @@ CALLS: dict[str, Call] = {
             "maximum_event_age_in_seconds": "MaximumEventAgeInSeconds",
         },
     ),
+    "aws_lambda_permission": Call(
+        "lambda",
+        "AddPermission",
+        {
+            "function_name": "FunctionName",
+            "statement_id": "StatementId",
+            "action": "Action",
+            "principal": "Principal",
+            "source_arn": "SourceArn",
+            "source_account": "SourceAccount",
+        },
+    ),
     "aws_lambda_layer_version": Call(
         "lambda",
         "PublishLayerVersion",

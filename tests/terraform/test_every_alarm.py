@@ -34,6 +34,10 @@ TOLD_OTHERWISE = (
     *(f"function-errors-{step}" for step in ("audit", "plan", "verify", "certify", "check")),
 )  # fmt: skip
 
+# Of these no end is mailed: lines stay where they are, and a function that fails cannot say so of itself.
+STAYS = ("quarantine", "halted-objects", "function-errors-conclude", "throttles-conclude")
+SILENCE = ("schedule-silent", "audit-silent", "mirror-late")
+
 
 @pytest.fixture(scope="module")
 def alarms(deployed: dict[str, Any]) -> dict[str, list[Alarm]]:
@@ -120,6 +124,24 @@ def test_every_alarm_that_mails_is_heard_at_the_topic(
     silent = {name_of(alarm) for kind in alarms.values() for alarm in kind if not alarm["alarm_actions"]}
     parts = ("nothing-processed", "work-due", *TOLD_OTHERWISE)
     assert [name for name in silent if not any(part in name for part in parts)] == []
+
+
+def test_the_end_of_what_mails_is_mailed_by_whom_knows_that_it_was_on(
+    alarms: dict[str, list[Alarm]],
+) -> None:
+    ends = {
+        name_of(alarm): (alarm["alarm_actions"] or [], alarm["ok_actions"] or [])
+        for kind in alarms.values()
+        for alarm in kind
+    }
+    for name, (starts, over) in ends.items():
+        if not starts or any(part in name for part in STAYS):
+            assert over == [], name
+        elif any(part in name for part in SILENCE):
+            assert over == starts, name
+        else:
+            assert [arn.split(":")[2] for arn in over] == ["lambda"], name
+            assert over[0].endswith("-conclude"), name
 
 
 def test_an_alarm_without_a_mail_of_its_own_is_seen_by_one_that_has(

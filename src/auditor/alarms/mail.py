@@ -49,6 +49,21 @@ def compose_end(dataset: str, since: Mapping[str, str], *, environment: str, rep
     return _cut(f"[{environment}] {dataset}: over: {what}"), "\n".join(lines) + "\n"
 
 
+def compose_alarm_end(
+    alarm: str, *, since: str, until: str, reason: str, description: str, environment: str
+) -> tuple[str, str]:
+    """Subject and text of an alarm of CloudWatch that is over; times and reason are CloudWatch's own."""
+    lines = [f"{alarm}: over, for CloudWatch measures nothing of it any more.", ""]
+    lines += [f"On since:   {since}"] * bool(since) + [f"OK since:   {until}"] * bool(until)
+    lines += [f"CloudWatch: {reason}"] * bool(reason)
+    lines += [f"It was:     {description}"] * bool(description)
+    lines += [
+        "",
+        "Nothing is to be done where its cause was mended. If it ended by itself, its section says where to look.",
+    ]
+    return _cut(f"[{environment}] over: {alarm}"), "\n".join(lines) + "\n"
+
+
 def _nothing(cause: Cause) -> str:
     """Why nothing was tried."""
     if cause.name == "audit_failed":

@@ -92,5 +92,6 @@ resource "aws_cloudwatch_metric_alarm" "canary_dead" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.admins.topic_arn]
+  ok_actions          = [module.step["conclude"].arn]
   tags                = var.alarms.tags
 }

@@ -18,6 +18,11 @@ output "schedules" {
   value       = module.schedule.schedules
 }
 
+output "alarm_is_over" {
+  description = "The ARN of the function that mails, as an alarm's action of OK, that it is over."
+  value       = module.step["conclude"].arn
+}
+
 output "alarms" {
   description = "Alarm names by what they watch."
   value = merge(

@@ -134,6 +134,6 @@ resource "aws_cloudwatch_metric_alarm" "late" {
   threshold           = each.value
   treat_missing_data  = var.scheduling.enabled ? "breaching" : "ignore"
   alarm_actions       = [var.alarms.topic_arn]
-  ok_actions          = var.scheduling.enabled ? [var.alarms.topic_arn] : [] # as an alarm of silence, where it is one
+  ok_actions          = var.scheduling.enabled ? [var.alarms.topic_arn] : var.alarms.over_arn[*] # an alarm of silence, where it is one
   tags                = var.alarms.tags
 }

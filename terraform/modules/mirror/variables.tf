@@ -47,12 +47,13 @@ variable "dead_queue_first" {
 }
 
 variable "alarms" {
-  description = "Namespace and dimensions of the functions' metrics, the runbook's sections, the topic and the tags of alarms."
+  description = "Namespace and dimensions of the functions' metrics, the runbook's sections, topic, who mails their end, tags."
   type = object({
     namespace  = string
     dimensions = map(string)
     runbook    = map(string)
     topic_arn  = string
+    over_arn   = optional(string)
     tags       = map(string)
   })
 }

@@ -2,8 +2,9 @@
 
 Restores "Using Amazon CloudWatch alarms" (CloudWatch User Guide), sections "Alarm evaluation" and "Configuring how
 alarms treat missing data" with its two tables: M of N datapoints, ``missing``, ``ignore``, ``breaching`` and
-``notBreaching``; metric math; actions on each change of state. Stock evaluates only when somebody puts a metric, over
-the points of every dimension together, and never where data are missing. Each account and region has its own.
+``notBreaching``; metric math; actions on each change of state, of topics and of functions ("Invoke a Lambda function
+from an alarm"). Stock knows topics alone, evaluates only when somebody puts a metric, over the points of every
+dimension together, and never where data are missing. Each account and region has its own.
 
 Differences that remain: periods end now instead of at full minutes (a breach shows at once), the range of N periods is
 not extended into the past to make up for gaps, and ``alarm_scale`` may shorten periods.
@@ -16,10 +17,11 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ministack.core.responses import request_scope
-from ministack.services import cloudwatch, sqs
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import cloudwatch, lambda_svc, sqs
 
 from local.emulator.patches.metrics import metric_math, queue_metrics
 from local.emulator.patches.metrics.metric_math import Value
@@ -29,6 +31,10 @@ from local.emulator.settings import Settings
 log = logging.getLogger("starmend.alarms")
 _scale = 1.0
 _evaluating = threading.RLock()
+_invoking = ThreadPoolExecutor(
+    1, "alarm-actions"
+)  # a new deployment's alarms are all OK at once: no container for each
+_state_began: dict[str, str] = {}  # by an alarm's ARN: when the state that it is in began
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
@@ -43,6 +49,7 @@ def apply(settings: Settings) -> None:
     _scale = settings.alarm_scale
     wrap(cloudwatch, "_evaluate_alarm", _evaluate)
     wrap(cloudwatch, "_evict_old_metrics", _evict_old_metrics)
+    wrap(cloudwatch, "_dispatch_alarm_actions", _act)
     threading.Thread(target=_clock, args=(settings.alarm_seconds,), daemon=True, name="alarm-clock").start()
 
 
@@ -67,6 +74,33 @@ def _round() -> None:
     queue_metrics.publish()
     for alarm in list(cloudwatch._alarms.values()):
         _evaluate(None, alarm)
+
+
+def _act(stock: Any, alarm: dict[str, Any], old: str, new: str, why: str) -> None:
+    """The actions of a change of state; a function gets both states, when each began, and what the alarm is about."""
+    began, now = _state_began.get(alarm["AlarmArn"], ""), cloudwatch._ts_iso(time.time())
+    _state_began[alarm["AlarmArn"]] = now
+    stock(alarm, old, new, why)
+    field = {"ALARM": "AlarmActions", "OK": "OKActions"}.get(new, "InsufficientDataActions")
+    event = {
+        "source": "aws.cloudwatch",
+        "alarmArn": alarm["AlarmArn"],
+        "accountId": get_account_id(),
+        "region": get_region(),
+        "time": now,
+        "alarmData": {
+            "alarmName": alarm["AlarmName"],
+            "state": {"value": new, "reason": why, "timestamp": now},
+            "previousState": {"value": old, "timestamp": began},
+            "configuration": {"description": alarm.get("AlarmDescription") or ""},
+        },
+    }
+    for arn in alarm.get(field) or []:
+        if ":lambda:" in arn and alarm.get("ActionsEnabled", True):
+            function, settings, _ = lambda_svc._get_func_record_for_ref(arn)
+            if function and settings:
+                record = lambda_svc._execution_record_for_config(function, settings)
+                _invoking.submit(lambda_svc._execute_function_with_config_scope, record, event)
 
 
 def _evict_old_metrics(_stock: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.waiting import eventually
+from tests.unit.local.emulator.functions import create
 from tests.unit.local.emulator.patches.metrics.alarms import alarm, becomes, put, state
 
 pytestmark = pytest.mark.emulator
@@ -26,6 +27,37 @@ def test_an_alarm_says_when_it_starts_and_when_it_ends(cloudwatch, session, topi
 
     heard: list[dict[str, Any]] = []
     eventually(lambda: told()[-2:] == ["ALARM", "OK"], within=10)
+
+
+NOTE = """
+import json
+def handler(event, context):
+    print("noted " + json.dumps(event["alarmData"]))
+"""
+
+
+def test_a_function_is_given_both_states_of_a_change_and_of_a_new_alarm_too(cloudwatch, session):
+    create(session, "notes", {"index.py": NOTE})
+    arn = session.client("lambda").get_function(FunctionName="notes")["Configuration"]["FunctionArn"]
+    alarm(cloudwatch, "noted", TreatMissingData="notBreaching", OKActions=[arn], AlarmDescription="What it is.")
+
+    def heard() -> list[dict[str, Any]]:
+        logs = session.client("logs")
+        try:
+            events = logs.filter_log_events(logGroupName="/aws/lambda/notes", filterPattern="noted")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [json.loads(event["message"].split("noted ", 1)[1]) for event in events]
+
+    def changes() -> list[tuple[str, str]]:
+        return [(change["previousState"]["value"], change["state"]["value"]) for change in heard()]
+
+    eventually(lambda: changes() == [("INSUFFICIENT_DATA", "OK")], within=20)
+    put(cloudwatch, "noted", 6)
+    eventually(lambda: changes()[1:] == [("ALARM", "OK")], within=20)
+    first, second = heard()
+    assert second["configuration"] == {"description": "What it is."}
+    assert first["state"]["timestamp"] <= second["previousState"]["timestamp"] <= second["state"]["timestamp"]
 
 
 def test_an_alarm_looks_at_its_own_dimensions_alone(cloudwatch):
