@@ -15,7 +15,7 @@ from tests.support.database_simulation import DATASET, DatabaseSimulation, datab
 from tests.support.sources import source
 from tests.support.vandal import Vandal
 
-from auditor.databases.memory import memory_key
+from auditor.databases.memory import change_memory, memory_key
 from auditor.databases.rows.targets import Slice, slices_of, targets_of
 from auditor.evidence.completeness import COMPLETENESS, completeness_key
 from auditor.evidence.results import AuditResult, WindowResult
@@ -540,6 +540,32 @@ def test_a_month_whose_pointer_is_gone_is_made_again_by_the_next_audit_and_not_w
         assert simulation.findings("gone") != []
         assert simulation.agree() == []
         assert simulation.verified() == []
+
+
+def test_a_row_of_next_month_that_the_source_deletes_is_seen_by_the_next_audit_and_not_next_month() -> None:
+    """A booking: readers counted it, no window held it, and nothing but a commit to its month had it compared."""
+    with database_simulation(settings={"complete_within": 0}) as simulation:
+        simulation.run(
+            "insert into sales_order select (jsonb_populate_record(known, jsonb_build_object('sales_order_id', 900000,"
+            " 'created_at', date_trunc('month', timezone('UTC', now())) + interval '1 month 3 days',"
+            " 'last_updated', timezone('UTC', now())))).* from sales_order as known where sales_order_id = 7"
+        )
+        simulation.extract()
+        simulation.heal()
+        simulation.heal()
+        (row,) = rows_of(simulation, "fact_sales_order", "sales_order_id", 900000)
+        assert row["is_latest"]
+        _pass_over_what_was_touched(simulation)
+        simulation.run("delete from sales_order where sales_order_id = 900000")
+        simulation.heal(run="deleted")
+        assert "deleted_row" in kinds(simulation.findings("deleted"))
+        assert simulation.agree() == []
+
+
+def _pass_over_what_was_touched(simulation: DatabaseSimulation) -> None:
+    """Let audits remember that they have just looked: no commit came since, however close together the test runs."""
+    records = simulation.lake.records
+    change_memory(records, DATASET, lambda memory: replace(memory, swept_at=memory.swept_at + 3600))
 
 
 def test_a_dimension_that_is_held_stays_as_it_is_and_its_rows_are_not_certified() -> None:

@@ -114,7 +114,7 @@ def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> D
     if scope.tables:
         return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=scope.tables)
     recent += open_slices(targets, memory, services.limits, now=now)
-    touched = touched_slices(services.records, targets, memory, frozenset(recent), services.limits)
+    touched = touched_slices(services.records, targets, memory, frozenset(recent), services.limits, now=now)
     recent += touched.slices
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)

@@ -22,6 +22,7 @@ from core.warehouse.pointer import POINTER_NAME, pointer_key
 LISTED = 5_000  # pointers of a table, in one run: those of more partitions wait for the sweep
 SKEW = 60  # seconds between the clocks of the store and of who remembers when it looked
 GONE = datetime.min.replace(tzinfo=UTC)  # before all that was swapped: readers see nothing of it
+AHEAD = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,19 @@ class Touched:
 
 
 def touched_slices(
-    records: ObjectReader, targets: Sequence[Target], memory: Memory, looked_at: Collection[Slice], limits: Limits
+    records: ObjectReader,
+    targets: Sequence[Target],
+    memory: Memory,
+    looked_at: Collection[Slice],
+    limits: Limits,
+    *,
+    now: int,
 ) -> Touched:
     """The slices that were touched since the last audit chose its own, without those that are ``looked_at`` anyway.
 
     Those whose pointers are gone come first, then those that waited longest, as many as the budget of rows takes, never
-    fewer than one. Tables that no time slices are not among them. A first audit has none.
+    fewer than one; then those that begin after ``now``, such as bookings of next month, which nothing else looks at:
+    they are few, and readers count them. Tables that no time slices are not among them.
     """
     since = at_epoch(memory.swept_at - SKEW) if memory.swept_at else None
     waiting: dict[Slice, datetime] = {}
@@ -51,9 +59,10 @@ def touched_slices(
         folder = target.table.folder
         listed, until = _listed(records, target)
         pointers[folder] = tuple(listed)
+        ahead = [(path, AHEAD) for path in listed if any(part.start > now for part in _parts(target, path))]
         swapped = [(path, info.modified) for path, info in listed.items() if since and info.modified >= since]
         gone = [(path, GONE) for path in _gone(target, memory.pointers.get(folder, ()), listed, until)]
-        for path, at in (*swapped, *gone):
+        for path, at in (*swapped, *gone, *ahead):
             for part in set(_parts(target, path)).difference(looked_at):
                 waiting[part] = min(at, waiting.get(part, at))
     ordered = sorted(waiting, key=lambda part: (waiting[part], part))

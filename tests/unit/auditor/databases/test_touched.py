@@ -53,7 +53,7 @@ def test_those_that_waited_longest_come_first_and_those_over_the_budget_wait_on(
     expected = [month("2026-05"), month("2026-09"), month("2026-03")]
 
     def chosen(memory: Memory, *looked_at: Slice, limits: Limits | None = None) -> tuple[list[Slice], list[Slice]]:
-        touched = touched_slices(pointers, TARGETS, memory, looked_at, limits or Limits())
+        touched = touched_slices(pointers, TARGETS, memory, looked_at, limits or Limits(), now=LAST)
         return list(touched.slices), list(touched.waiting)
 
     assert chosen(memory) == (expected, [])
@@ -65,28 +65,38 @@ def test_those_that_waited_longest_come_first_and_those_over_the_budget_wait_on(
 
 def test_a_pointer_that_was_there_and_is_gone_comes_before_all_that_commits_touched() -> None:
     """Readers take such a partition for one without rows."""
-    before = touched_slices(Pointers({"2026-03": 0, "2026-05": 0, "2026-07": 0}), TARGETS, Memory(), (), Limits())
+    before = touched_slices(
+        Pointers({"2026-03": 0, "2026-05": 0, "2026-07": 0}), TARGETS, Memory(), (), Limits(), now=LAST
+    )
     folder = FACT.table.folder
     assert before.pointers[folder] == ("month=2026-03", "month=2026-05", "month=2026-07")
     memory = Memory(swept_at=LAST, rows={"fact_sales_order": 1_000}, pointers=before.pointers)
     now = Pointers({"2026-03": 100, "2026-07": -SKEW - 1, "2026-09": 50})
-    touched = touched_slices(now, TARGETS, memory, (), Limits())
+    touched = touched_slices(now, TARGETS, memory, (), Limits(), now=LAST)
     assert touched.slices == [month("2026-05"), month("2026-09"), month("2026-03")]
     assert touched.pointers[folder] == ("month=2026-03", "month=2026-07", "month=2026-09")
-    none = touched_slices(Pointers({}), TARGETS, memory, (), Limits())
+    none = touched_slices(Pointers({}), TARGETS, memory, (), Limits(), now=LAST)
     assert none.slices == [month("2026-03"), month("2026-05"), month("2026-07")]
+
+
+def test_months_to_come_are_looked_at_in_every_audit_behind_all_else() -> None:
+    """Readers count a booking of next month, and no other slice would tell that the source has deleted it."""
+    pointers = Pointers({"2026-05": 100, "2026-11": -9_999, "2026-12": -9_999})
+    touched = touched_slices(pointers, TARGETS, Memory(swept_at=LAST), (), Limits(), now=LAST)
+    assert touched.slices == [month("2026-05"), month("2026-12")]
 
 
 def test_what_a_run_has_not_listed_is_not_gone() -> None:
     many = {f"{2000 + year}-{number:02d}": -9_999 for year in range(500) for number in range(1, 13)}
     memory = Memory(swept_at=LAST, pointers={FACT.table.folder: tuple(f"month={name}" for name in sorted(many))})
     lacking = Pointers({name: at for name, at in many.items() if name != "2026-05"})
-    assert touched_slices(lacking, (FACT,), memory, (), Limits()).slices == [month("2026-05")]
+    touched = touched_slices(lacking, (FACT,), memory, (), Limits(), now=LAST)
+    assert [part for part in touched.slices if part.start < LAST] == [month("2026-05")]
 
 
 def test_no_run_lists_more_than_its_share_of_a_table() -> None:
     pointers = Pointers({f"{2000 + year}-{number:02d}": 0 for year in range(500) for number in range(1, 13)})
-    touched_slices(pointers, (FACT,), Memory(swept_at=LAST), (), Limits())
+    touched_slices(pointers, (FACT,), Memory(swept_at=LAST), (), Limits(), now=LAST)
     assert pointers.listed <= LISTED + 1
 
 
