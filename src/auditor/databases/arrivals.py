@@ -219,7 +219,10 @@ class _ArrivalScan:
     # ------------------------------------------------------------ what lies behind
 
     def _sweep(self) -> int:
-        """Find what has gone since of a share of the verified objects. Returns where the next run goes on."""
+        """Find what has gone since of a share of the verified objects.
+
+        Returns the one behind which the next run goes on; 0: from the first, whatever has arrived meanwhile.
+        """
         verified = self._memory.verified
         if not verified:
             return 0
@@ -231,7 +234,7 @@ class _ArrivalScan:
                 self._compare_again(self._key(number), objects.get(number), receipts.get(number))
             elif number not in self._memory.healed:
                 self._findings.append(self._missing(number, self._objects(number + 1, number + 50)))
-        return last
+        return last if last < verified else 0
 
     def _compare_again(self, key: str, info: ObjectInfo | None, receipt: ObjectInfo | None) -> None:
         """Add what has happened since to an object that was processed."""

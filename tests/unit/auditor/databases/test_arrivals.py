@@ -95,8 +95,25 @@ def test_what_is_verified_comes_round_in_the_sweep_and_healed_holes_are_not_foun
     memory = TableMemory(verified=5, healed=(3,))
     arrivals = scan(lake, memory)
     assert numbers(arrivals) == {"unprocessed": set(), "lost": {5}, "missing": set()}
-    assert arrivals.memory.swept == 5
+    assert arrivals.memory.swept == 0, "and once more from the first"
     assert numbers(scan(lake, TableMemory(verified=5)))["missing"] == {3}
+
+
+def test_the_sweep_comes_round_however_much_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stood where it had ended: where each audit has a new object, it looked at that one alone, for ever."""
+    monkeypatch.setattr(arrivals, "SWEPT_OBJECTS", 3)
+    lake = AuditedDatabase()
+    for number in range(1, 6):
+        lake.arrive(number)
+    memory = scan(lake).memory
+    lake.ingest.delete([key(2)])
+    lost = []
+    for number in range(6, 12):
+        seen = scan(lake, memory)
+        lost += numbers(seen)["lost"]
+        lake.arrive(number)
+        memory = seen.memory
+    assert lost == [2, 2, 2], "of five objects at first, and of eight in the end"
 
 
 def test_the_interval_of_a_hole_lies_between_its_neighbours() -> None:
