@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
+from itertools import islice, takewhile, zip_longest
 
 from auditor.databases.memory import TableMemory
-from auditor.evidence.halts import CHANGED, halt_by_receipt, is_changed_since
+from auditor.evidence.halts import CHANGED, halt_by_receipt, is_changed_since, was_read_again
 from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
 from core.contract.model import Contract
 from core.errors import InvalidData, present
@@ -228,16 +228,23 @@ class _ArrivalScan:
             return 0
         first = self._memory.swept + 1 if self._memory.swept < verified else 1
         last = min(verified, first + SWEPT_OBJECTS - 1)
-        objects, receipts = self._objects(first, last), self._receipts(first, last)
+        objects, receipts = self._objects(first, last + 1), self._receipts(first, last)
         for number in range(first, last + 1):
             if number in objects or number in receipts:
-                self._compare_again(self._key(number), objects.get(number), receipts.get(number))
+                following = objects.get(number + 1)
+                self._compare_again(self._key(number), objects.get(number), receipts.get(number), following)
             elif number not in self._memory.healed:
                 self._findings.append(self._missing(number, self._objects(number + 1, number + 50)))
         return last if last < verified else 0
 
-    def _compare_again(self, key: str, info: ObjectInfo | None, receipt: ObjectInfo | None) -> None:
-        """Add what has happened since to an object that was processed."""
+    def _compare_again(
+        self, key: str, info: ObjectInfo | None, receipt: ObjectInfo | None, following: ObjectInfo | None
+    ) -> None:
+        """Add what has happened since to an object that was processed; ``following`` is the one behind it.
+
+        One that was read again by an earlier release, and halted, has no note (``auditor.evidence.halts``): its
+        receipt tells, where it is short and was not written when it was the object's turn.
+        """
         dataset = self._contract.dataset
         if info is None:
             self._findings.append(LostObject(dataset, key))
@@ -245,6 +252,8 @@ class _ArrivalScan:
             self._findings.append(UnprocessedObject(dataset, key, "its receipt is gone"))
         elif is_changed_since(info, receipt):
             self._findings.append(UnprocessedObject(dataset, key, CHANGED))
+        elif receipt.size < HALTED_BYTES and was_read_again(info, receipt, following):
+            self._is_taken(key, info, receipt)
 
     def _repairs(self) -> tuple[str, bool]:
         """Compare repair objects, which sort by time, with their receipts.
@@ -282,8 +291,9 @@ class _ArrivalScan:
         ]
         last = min([until, *(max(share) for share in shares if len(share) == SWEPT_OBJECTS)])
         objects, receipts = ({key: info for key, info in share.items() if key <= last} for share in shares)
-        for key in sorted({*objects, *receipts}):
-            self._compare_again(key, objects.get(key), receipts.get(key))
+        keys = sorted({*objects, *receipts})
+        for key, behind in zip_longest(keys, keys[1:], fillvalue=""):
+            self._compare_again(key, objects.get(key), receipts.get(key), objects.get(behind))
         return last if last < until else ""
 
     @property

@@ -63,6 +63,16 @@ def is_changed_since(info: ObjectInfo, receipt: ObjectInfo) -> bool:
     return info.modified > receipt.modified + CLOCKS
 
 
+def was_read_again(info: ObjectInfo, receipt: ObjectInfo, following: ObjectInfo | None) -> bool:
+    """Whether an object may have been read once more after its turn, by the times of it, its receipt and the next one.
+
+    Its receipt is days younger than it, or it is younger than the one that was made after it. Where there is none,
+    nobody can tell.
+    """
+    is_late = receipt.modified > info.modified + RECENT
+    return is_late or following is None or info.modified > following.modified + CLOCKS
+
+
 def halt_by_receipt(
     records: ObjectReader, contract: Contract, key: str, etag: str, *, code_version: str
 ) -> HaltedObject | UnprocessedObject | None:

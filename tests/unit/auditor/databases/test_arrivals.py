@@ -156,3 +156,39 @@ def test_repair_objects_that_were_processed_days_ago_are_looked_at_again(monkeyp
     assert found == [(LostObject, names[1]), (UnprocessedObject, names[2])]
     assert memory.repairs_swept == "", "and once more from the first"
     assert scan(lake, TableMemory(verified=1)).memory.repairs_swept == "", "nothing lies behind"
+
+
+@pytest.mark.parametrize("altered", [True, False])
+def test_an_object_that_an_earlier_release_read_again_and_halted_is_found_by_the_sweep(*, altered: bool) -> None:
+    """That release left no note of it, and nothing behind what is verified was read: ``rebuild`` alone ran into it."""
+    lake = AuditedDatabase()
+    lake.records._clock = lake.ingest._clock = lambda: EARLY
+    names = [lake.arrive(number) for number in (1, 2, 3)]
+    repairs = [f"repair/{DATASET}/{TABLE.name}/2026111{day}T120000Z-a.jsonl.gz" for day in range(3)]
+    for name in repairs:
+        lake.ingest.write(name, b"{}")
+        lake.write_receipt(name)
+    lake.records._clock = lake.ingest._clock = lambda: EARLY + timedelta(days=3)
+    halted: Any = {"outcome": "halted", "contract_hash": lake.contract.hash, "code_version": "test"}
+    for name in (names[1], repairs[0]):
+        if altered:
+            lake.ingest.write(name, b"garbage")
+        lake.write_receipt(name, **halted)
+    memory = TableMemory(verified=3, repairs=repairs[2])
+    seen = scan(lake, memory)
+    assert [(type(finding), getattr(finding, "key", "")) for finding in seen.findings] == [
+        (HaltedObject, names[1]),
+        (HaltedObject, repairs[0]),
+    ]
+
+
+def test_receipts_of_objects_that_were_read_in_their_turn_are_not_read_by_the_sweep() -> None:
+    lake = AuditedDatabase()
+    lake.records._clock = lambda: EARLY
+    for number in (1, 2, 3):
+        lake.arrive(number)
+    reads: list[str] = []
+    read = lake.records.read
+    lake.records.read = lambda name: (reads.append(name), read(name))[1]  # type: ignore[method-assign]
+    scan(lake, TableMemory(verified=3))
+    assert reads == [_landing(key(3)).receipt_key], "of the newest nobody can tell"
