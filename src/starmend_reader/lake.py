@@ -43,7 +43,7 @@ from starmend_reader.scan import line_batches, parquet_batches
 from starmend_reader.storage import Storage, check_profile, reaching
 from starmend_reader.where.conditions import Condition, Where, conditions_of
 from starmend_reader.where.projection import is_listed
-from starmend_reader.where.pruning import may_hold, time_of
+from starmend_reader.where.pruning import check_times, may_hold, time_of
 
 DESCRIPTION = "deployment.json"
 LAKE = "STARMEND_LAKE"
@@ -145,6 +145,7 @@ class Lake:
         wanted = _chosen(relation, columns)
         if relation.table is None:
             return past._records(relation, conditions, wanted, instant, now)
+        check_times(relation.table, conditions)
         placed = [each for each in conditions if each.column not in relation.unknown]  # paths have what was stored
 
         def listed(path: str) -> bool:

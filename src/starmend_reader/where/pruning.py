@@ -10,12 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from core.contract.model import TIME_UNITS, Partition, Table
+from core.errors import Misuse
 from core.feeds.partitions import unit_bounds
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.keys import SAFE_VALUE, bucket_of, values_in
 from starmend_reader.where.conditions import Condition
 
 MOST_FOLDERS = 64  # that are listed one by one; beyond it the table's is
+_FORMS = {"hour": "%Y-%m-%d-%H", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}  # as paths have them
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _TICK = timedelta(microseconds=1)
 
@@ -29,6 +31,31 @@ def may_hold(table: Table, path: str, conditions: Sequence[Condition]) -> bool:
         for condition in conditions
         if condition.column in (part.name, part.column)
     )
+
+
+def check_times(table: Table, conditions: Sequence[Condition]) -> None:
+    """Raise ``Misuse`` on a value of a partition key by time that none can have, such as the month ``2026-6``.
+
+    Keys are texts, so that it would be found in no path, and be greater than October. What asks for an order may name
+    a longer time: ``month >= 2026``.
+    """
+    for part in (part for part in table.partition_by if part.transform in TIME_UNITS):
+        units = list(_FORMS)[list(_FORMS).index(part.transform) :]
+        for condition in conditions:
+            wanted = units if condition.operator in ("<", "<=", ">", ">=") else units[:1]
+            values = [value for value in condition.values if isinstance(value, str)]
+            strange = [value for value in values if not any(_is_of(unit, value) for unit in wanted)]
+            if condition.column == part.name and strange:
+                example = datetime(2026, 6, 9, 5).strftime(_FORMS[part.transform])  # noqa: DTZ001
+                problem = f"{strange[0]!r} is no {part.transform}"
+                raise Misuse("read where", f"{table.name}.{part.name}", problem, f"Write it as in {example}")
+
+
+def _is_of(unit: str, text: str) -> bool:
+    try:
+        return datetime.strptime(text, _FORMS[unit]).strftime(_FORMS[unit]) == text  # noqa: DTZ007
+    except ValueError:
+        return False
 
 
 def time_of(table: Table, path: str) -> tuple[int, int] | None:

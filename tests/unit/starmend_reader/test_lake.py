@@ -469,6 +469,17 @@ def test_a_lost_pointer_is_no_partition_without_rows(folder: Path, lake: Lake) -
         pointer.write_text(text)
 
 
+def test_a_month_that_no_path_can_have_is_refused_and_not_taken_for_one_without_rows(lake: Lake) -> None:
+    """``2026-6`` gave no row, and a sum of nothing; as a text it is greater than any month of 2026."""
+    for value in ("2026-6", "2026-13", "2026", "06-2026", "2026-06-01"):
+        with pytest.raises(Misuse, match=r"is no month.*Write it as in 2026-06"):
+            lake.read("fact_sales_order", where={"month": value})
+    with pytest.raises(Misuse, match="'2026-6' is no month"):
+        lake.read("fact_quote", where=[("month", ">=", "2026-6")])
+    assert lake.read("fact_sales_order", where=[("month", ">=", "2026")]).arrow().num_rows > 0
+    assert lake.read("fact_sales_order", where=[("month", "in", ["2026-10", "2031-01"])]).arrow().num_rows > 0
+
+
 @pytest.mark.parametrize(
     ("name", "path", "why"),
     [
