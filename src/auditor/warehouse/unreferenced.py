@@ -133,13 +133,17 @@ def _number(info: ObjectInfo) -> tuple[str, int]:
 def _finding_of(
     services: Services, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo], held: HeldObjects
 ) -> UnreferencedObjects | None:
-    """The objects of a partition that could go; none of one whose pointer leads nowhere, for that is repaired first."""
+    """The objects of a partition that could go.
+
+    None of one whose pointer leads nowhere, for that is repaired first, nor of a table whose mirror cannot be read (an
+    earlier release left it, or it lost its state): what that names may not go, and the mirror's next run makes it anew.
+    """
     table = next((table for table in tables if name == table.folder or name.startswith(f"{table.folder}/")), None)
     if table is None or len(infos) < 2:
         return None
     path = name.removeprefix(table.folder).lstrip("/")
-    plan_for = partial(plan_vacuum, name, infos, held=held.of(table.name), now=services.now(), grace=FOUND_AFTER)
     try:
+        plan_for = partial(plan_vacuum, name, infos, held=held.of(table.name), now=services.now(), grace=FOUND_AFTER)
         pointer = services.partitions.read_pointer(name)
         if not pointer or not plan_for(current=pointer.target, dailies=(), swapped=pointer.swapped).remove:
             return None

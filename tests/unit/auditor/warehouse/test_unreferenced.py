@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -19,6 +21,7 @@ from auditor.services import Limits
 from auditor.state import DatasetState, change_state
 from auditor.warehouse.unreferenced import FOUND_AFTER, find_unreferenced, tables_of
 from core.contract.model import Contract, Contracts
+from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key
 from core.ports import ObjectInfo
 from core.warehouse.pointer import DATA_ROOT, object_name, partition_of, pointer_body, pointer_key
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows
@@ -131,6 +134,19 @@ def test_a_partition_whose_pointer_leads_nowhere_is_left_for_its_repair(body: by
     else:
         place.partitions.objects[pointer_key(PLACES[0])] = body
     assert place.look() == {PLACES[1]: 1}
+
+
+@pytest.mark.parametrize("state", [None, b"rubbish", gzip.compress(b'{"format":1,"manifests":[]}')])
+def test_a_mirror_that_cannot_be_read_keeps_its_tables_objects_and_ends_no_audit(state: bytes | None) -> None:
+    """As one that an earlier release left, until its next run: each audit of its dataset failed."""
+    place = Warehouse({PLACES[0]: 3, COUNTS.name: 2})
+    place.clock.now += FOUND_AFTER
+    metadata = {"snapshots": [{"sequence-number": 1}], "properties": {STATE_PROPERTY: "the-state"}}
+    place.records.write(hint_key(QUOTES.name), b"1")
+    place.records.write(metadata_key(QUOTES.name, 1), json.dumps(metadata).encode())
+    if state is not None:
+        place.records.write("the-state", state)
+    assert place.look(audited=(PLACES[0],)) == {COUNTS.name: 1}
 
 
 def test_an_object_with_a_greater_number_is_no_finding_and_one_that_was_beaten_is() -> None:
