@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -26,20 +25,29 @@ def list_lines(
     dataset: Dataset = "",
     table: Source = "",
     limit: Limit = 100,
+    everything: Annotated[bool, typer.Option("--all", help="those that are over, too")] = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """List the refused lines, with object, line number and reason.
 
-    Exits with 1 where there are any.
+    Those are over, and left out, whose row is in the warehouse by now, as it was then or newer. Exits with 1 where
+    there are others.
     """
+    from auditor.stories.superseded import Superseded
     from processing.restating.replay import quarantined
 
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
-    lines = quarantined(services_of(deployed), dataset=dataset, table=table)
-    rows: list[dict[str, Any]] = [dict(line) for line in islice(lines, limit or None)]
-    left = sum(1 for _ in lines)
+    services = services_of(deployed)
+    superseded = Superseded(services.partitions, deployed.contracts)
+    rows: list[dict[str, Any]] = []
+    counts = {False: 0, True: 0}
+    for line, is_over in superseded.split(quarantined(services, dataset=dataset, table=table)):
+        counts[is_over] += 1
+        if (everything or not is_over) and (not limit or len(rows) < limit):
+            rows.append({**line, "over": is_over} if everything else dict(line))
+    left = counts[False] + counts[True] * everything - len(rows)
     if as_json:
         print_json(rows)
     elif rows:
@@ -48,8 +56,11 @@ def list_lines(
         counted = f"{total:,} line{'s' * (total != 1)} in quarantine"
         out.print(f"{counted}; the first {len(rows):,} are shown, all of them: --limit 0" if left else counted)
     else:
-        out.print("no line is in quarantine")
-    raise typer.Exit(FINDINGS if rows else FINE)
+        out.print("no line is in quarantine" if not counts[True] else "no line in quarantine is open")
+    if counts[True] and not everything and not as_json:
+        verb, row = ("is", "its row is") if counts[True] == 1 else ("are", "their rows are")
+        out.print(f"{counts[True]:,} {verb} over, for {row} in the warehouse by now, as then or newer: --all")
+    raise typer.Exit(FINDINGS if counts[False] else FINE)
 
 
 @app.command()
@@ -87,4 +98,5 @@ def _shortened(line: dict[str, Any]) -> dict[str, Any]:
         "line": line["line"],
         "reason": line["reason"],
         "content": content if len(content) <= CONTENT else f"{content[:CONTENT]} ... ({rest:,} more: --json)",
+        **({"over": "yes" if line["over"] else ""} if "over" in line else {}),
     }

@@ -10,6 +10,7 @@ from itertools import islice
 from auditor.page.reading.sources import Notes, Sources
 from auditor.page.reading.windows import Entries
 from auditor.page.tables import Refusals, TableView, shape_refusals, shape_table
+from auditor.stories.superseded import Superseded
 from auditor.warehouse.outdated import paths_newest_first
 from core.contract.model import Contract, Table
 from core.errors import BrokenPointer
@@ -62,7 +63,11 @@ def _refusals(sources: Sources, contract: Contract, source: str) -> Refusals:
     listed = list(islice(sources.records.list(prefix), MOST_LISTED + 1))
     filled = sorted((info for info in listed if info.size), key=lambda info: info.modified, reverse=True)
     keys = [info.key for info in filled[:MOST_OBJECTS]]
-    return shape_refusals(_lines(sources, keys), objects=len(filled), more=len(filled) > len(keys))
+    superseded = Superseded(sources.services.partitions, sources.services.contracts, most=MOST_POINTERS)
+    lines = [line for line, is_over in superseded.split(_lines(sources, keys)) if not is_over]
+    unread = len(filled) - len(keys)
+    objects = len({line["object"] for line in lines}) + unread
+    return shape_refusals(lines, objects=objects, more=unread > 0)
 
 
 def _lines(sources: Sources, keys: Sequence[str]) -> Iterator[dict[str, object]]:
