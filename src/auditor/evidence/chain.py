@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from auditor.evidence.damage import NEWEST, Listed, beyond_the_chain, damage_of, list_certificates
+from auditor.evidence.damage import NEWEST, Listed, beyond_the_chain, damage_of, list_chain
 from core.audit.certificate import (
     PUT_BACK,
     Certificate,
@@ -29,7 +29,7 @@ from core.audit.certificate import (
 from core.change import TRIES, change_object
 from core.errors import InvalidData, PipelineBug, TransientFailure
 from core.json import UNREADABLE, canonical_json
-from core.ports import ObjectReader, ObjectStore, Refused
+from core.ports import ObjectInfo, ObjectReader, ObjectStore, Refused
 
 CATCH_UP_LATER = "The next audit catches up"
 
@@ -97,6 +97,7 @@ class Chain(ChainReader):
         super().__init__(store, dataset)
         self._store = store
         self._newest: Listed = ()
+        self._ledgers: Sequence[ObjectInfo] = ()
         self.known_head = Head()  # that the last ``catch_up`` ended with
         self._last = 0
 
@@ -104,7 +105,8 @@ class Chain(ChainReader):
         """Let ledgers and head take up certificates that a crash left beyond them. Idempotent."""
         head = self.head()
         beyond: list[Certificate] = []
-        self._newest = list_certificates(self._reader, self.dataset, after=max(head.number - NEWEST, 0))
+        after = max(head.number - NEWEST, 0)
+        self._newest, self._ledgers = list_chain(self._reader, self.dataset, after=after)
         for number, _ in self._newest:
             if number <= head.number:
                 continue
@@ -125,7 +127,7 @@ class Chain(ChainReader):
         """What is wrong with the chain that was caught up with, as far as an audit sees it, and its ``entries``."""
         store, name = self._reader, self.dataset
         return (
-            *damage_of(store, name, self.known_head, self._newest, run=run),
+            *damage_of(store, name, self.known_head, self._newest, self._ledgers, run=run),
             *beyond_the_chain(store, name, self._last, entries),
         )
 

@@ -2,8 +2,10 @@
 
 Seen at once: that the certificate which the head names is gone or another one, that one of the last :data:`NEWEST` is
 missing, and that one of them was altered, for S3 says that it was written after those that follow it. Of older ones a
-page of the listing is looked at in the same way, another in each audit. Not seen: a chain that was written anew with
-its head (anchors are against that, ``docs/proof.md``), and what became of the rows. ``starmend verify`` reads all.
+page of the listing is looked at in the same way, another in each audit. The listing has the months' ledgers, too: one
+that is too small is seen at once, and one of them is read in each audit, another each time. Not seen: a chain that was
+written anew with its head (anchors are against that, ``docs/proof.md``), and what became of the rows. ``starmend
+verify`` reads all.
 """
 
 from __future__ import annotations
@@ -16,35 +18,52 @@ from itertools import islice
 from core.audit.certificate import (
     Certificate,
     Head,
+    Ledger,
     LedgerEntry,
     certificate_key,
     chain_prefix,
     hash_of,
+    ledger_folder,
     number_of,
 )
 from core.errors import InvalidData
-from core.ports import ObjectReader
+from core.ports import ObjectInfo, ObjectReader
 
 NEWEST = 900  # certificates that every audit looks at: with some beyond the head they are one page of a listing
 READ = 8  # of those that seem altered, in an audit; others have their turn in the next ones
+SMALLEST = len(Ledger().to_json())  # bytes of a ledger
 
 Listed = Sequence[tuple[int, datetime]]  # certificates by number, ascending, and when each was written
+
+
+def list_chain(store: ObjectReader, dataset: str, *, after: int) -> tuple[Listed, Sequence[ObjectInfo]]:
+    """The certificates with a number above ``after``, and the months' ledgers, which the same listing has."""
+    prefix = chain_prefix(dataset)
+    infos = list(store.list(prefix, after=certificate_key(dataset, after) if after else prefix))
+    return _certificates(dataset, infos), [info for info in infos if info.key.startswith(ledger_folder(dataset))]
 
 
 def list_certificates(store: ObjectReader, dataset: str, *, after: int, most: int | None = None) -> Listed:
     """The certificates with a number above ``after``, at most so many."""
     prefix = chain_prefix(dataset)
     infos = store.list(prefix, after=certificate_key(dataset, after) if after else prefix)
+    return _certificates(dataset, islice(infos, most))
+
+
+def _certificates(dataset: str, infos: Iterable[ObjectInfo]) -> Listed:
     numbered = ((number_of(info.key), info) for info in infos)
     return [
-        (number, info.modified)
-        for number, info in islice(numbered, most)
-        if number and certificate_key(dataset, number) == info.key
+        (number, info.modified) for number, info in numbered if number and certificate_key(dataset, number) == info.key
     ]
 
 
-def damage_of(store: ObjectReader, dataset: str, head: Head, newest: Listed, *, run: str) -> tuple[str, ...]:
-    """What is wrong with the chain up to ``head``. ``newest`` are the certificates behind it; ``run`` draws others."""
+def damage_of(
+    store: ObjectReader, dataset: str, head: Head, newest: Listed, ledgers: Sequence[ObjectInfo] = (), *, run: str
+) -> tuple[str, ...]:
+    """What is wrong with the chain up to ``head``, and with its ``ledgers``.
+
+    ``newest`` are the certificates behind the head; ``run`` draws others, and the ledger that is read.
+    """
     if not head.number:
         return ()
     draw = int.from_bytes(hashlib.sha256(run.encode()).digest()[:8])
@@ -58,6 +77,7 @@ def damage_of(store: ObjectReader, dataset: str, head: Head, newest: Listed, *, 
         older = [each for each in list_certificates(store, dataset, after=after, most=NEWEST) if each[0] <= first]
         problems += _gaps(dataset, older, after, min(after + NEWEST, first))
         problems += _altered(store, dataset, older, draw)
+    problems += _ledger_problems(store, ledgers, draw)
     return tuple(dict.fromkeys(problems))
 
 
@@ -80,6 +100,18 @@ def _end_problems(store: ObjectReader, dataset: str, head: Head) -> Iterator[str
         yield f"{key} is missing"
     elif hash_of(stored.body) != head.hash:
         yield f"{key} is not the one that the head names"
+
+
+def _ledger_problems(store: ObjectReader, ledgers: Sequence[ObjectInfo], draw: int) -> Iterator[str]:
+    """Ledgers that are too small to be any, and the drawn one where its bytes are none."""
+    keys = [info.key for info in ledgers if info.size < SMALLEST]
+    if ledgers and (key := ledgers[draw % len(ledgers)].key) not in keys and (stored := store.read(key)) is not None:
+        try:
+            Ledger.from_json(stored.body, key=key)
+        except InvalidData:
+            keys.append(key)
+    for key in keys:
+        yield f"{key} is no ledger: delete it, then starmend heal --full certifies the windows of its month anew"
 
 
 def _gaps(dataset: str, listed: Listed, after: int, until: int) -> Iterator[str]:

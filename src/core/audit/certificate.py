@@ -224,9 +224,14 @@ def head_key(dataset: str) -> str:
     return f"{chain_prefix(dataset)}head.json"
 
 
+def ledger_folder(dataset: str) -> str:
+    """The folder of a dataset's ledgers, which a listing of its chain has behind the certificates."""
+    return f"{chain_prefix(dataset)}months/"
+
+
 def ledger_key(dataset: str, month: str) -> str:
     """The key of a month's ``Ledger``; ``month`` is ``2026-11``."""
-    return f"{chain_prefix(dataset)}months/{month}.json"
+    return f"{ledger_folder(dataset)}{month}.json"
 
 
 def proof_key(partition: str) -> str:

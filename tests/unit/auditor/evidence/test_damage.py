@@ -12,7 +12,7 @@ from tests.support.chains import draft
 from auditor.evidence import damage
 from auditor.evidence.chain import Chain
 from auditor.proof.links import read_links
-from core.audit.certificate import Head, certificate_key, head_key
+from core.audit.certificate import Head, certificate_key, head_key, ledger_key
 from core.errors import StarmendError
 from core.json import canonical_json
 
@@ -106,6 +106,19 @@ def test_damage_of_older_certificates_is_seen_in_the_course_of_several_audits(
         f"{key(3)} is missing",
         f"{key(6)} was written after 7, which does not name it: one of the two was altered",
     }
+
+
+def test_a_ledger_of_an_old_month_that_is_none_is_seen_by_an_audit_that_has_no_window_of_it(
+    store: MemoryObjects,
+) -> None:
+    old, other = ledger_key("quotes", "2025-03"), ledger_key("quotes", "2025-04")
+    store.write(old, b"[]")
+    problem = "is no ledger: delete it, then starmend heal --full certifies the windows of its month anew"
+    assert seen(store) == (f"{old} {problem}",)
+    store.delete([old])
+    assert seen(store) == ()
+    store.write(other, b'{"format": 1, "windows": 7, "and": "more"}')
+    assert {seen(store, str(run)) for run in range(20)} == {(), (f"{other} {problem}",)}
 
 
 def test_certificates_that_were_brought_back_from_a_copy_are_no_damage(store: MemoryObjects) -> None:
