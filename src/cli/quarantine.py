@@ -31,8 +31,8 @@ def list_lines(
 ) -> None:
     """List the refused lines, with object, line number and reason.
 
-    Those are over, and left out, whose row is in the warehouse by now, as it was then or newer. Exits with 1 where
-    there are others.
+    Those are over, and left out, whose row or point is in the warehouse by now, as it was then or newer. Exits with 1
+    where there are others.
     """
     from auditor.stories.superseded import Superseded
     from processing.restating.replay import quarantined

@@ -1,9 +1,9 @@
-"""Lines in quarantine whose row is in the warehouse by now, as it was then or newer: they are over.
+"""Lines in quarantine whose row or point is in the warehouse by now, as it was then or newer: they are over.
 
 A row that was mended in the source comes in another ingest object, and the refused line of the old one stays where it
-is, for no object is processed twice by itself. What is stored tells: the warehouse's row of that key, by its version.
-A line that names no key, or no partition in which its row would be, is not over; nor is one of a feed, whose point the
-auditor asks the provider for again, or of a table that cannot be compared by key.
+is, for no object is processed twice by itself. What is stored tells: the warehouse's row of that key, by its version;
+of a feed the point of that entity and slot, which the provider's history gave. A line that names no key, or no
+partition in which its row would be, is not over; nor is one of a table that cannot be compared by key.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import pyarrow as pa
 from auditor.databases.rows.targets import Target, targets_of
 from auditor.stories.arrivals import Fields, row_of
 from auditor.stories.holding import path_of
+from auditor.stories.read_point import slot_at
 from auditor.warehouse.partitions import read_partition
 from core.audit.fingerprint import microseconds
 from core.audit.key_values import Key, canonical_keys, key_values
-from core.contract.model import Column, Contracts, Database
+from core.contract.model import Column, Contracts, Database, Feed, Table
 from core.errors import Misuse
+from core.feeds.partitions import column_of
 from core.landing.former_names import line_now
 from core.landing.zone import landing_of
 from core.ports import PartitionStore
@@ -30,6 +32,7 @@ from core.time import parse_instant
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.order import as_array
 
+SECOND = 1_000_000  # microseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_PARTITIONS = 200  # that are read; lines of further ones count as not over
 Line = Mapping[str, object]
@@ -54,11 +57,36 @@ class Superseded:
         landing = landing_of(str(line["object"]))
         fields = row_of(str(line["content"])) if line["encoding"] == "utf-8" else {}
         contract = next((each for each in self.contracts if landing and each.dataset == landing.dataset), None)
-        if landing is None or not fields or contract is None or not isinstance(contract.source, Database):
+        if landing is None or not fields or contract is None:
+            return False
+        if isinstance(contract.source, Feed):
+            facts = [table for table in contract.tables if table.kind == "fact" and table.source == landing.table]
+            return bool(facts) and all(self._has_point(contract.source, table, fields) for table in facts)
+        if not isinstance(contract.source, Database):
             return False
         targets = [target for target in targets_of(contract) if target.source.name == landing.table]
         zone = contract.source.timezone
         return bool(targets) and all(self._has_row(target, fields, line, zone) for target in targets)
+
+    def _has_point(self, feed: Feed, table: Table, fields: Fields) -> bool:
+        at, entity = _microseconds(fields.get(feed.time_column), "UTC"), fields.get(feed.entity_column)
+        if at is None or not isinstance(entity, str):
+            return False
+        slot, _ = slot_at(feed, self.contracts.calendar(feed.calendar), at // SECOND)
+        columns = column_of(table, feed.entity_column), column_of(table, feed.time_column)
+        instant = pa.scalar(datetime.fromtimestamp(slot, UTC).replace(tzinfo=None))
+        try:
+            kinds = [arrow_type(table.column(name).type) for name in columns]
+            wanted = {columns[0]: pa.scalar(entity).cast(kinds[0]), columns[1]: instant.cast(kinds[1])}
+            path = path_of(table, wanted)
+        except (KeyError, Misuse, pa.ArrowException):
+            return False
+        place = (table.name, path)
+        if place not in self._newest and len(self._newest) < self.most:
+            rows = read_partition(self.partitions, table, path, columns).rows
+            entities, times = rows.column(columns[0]).to_pylist(), microseconds(rows.column(columns[1])).tolist()
+            self._newest[place] = {(name, time): time for name, time in zip(entities, times, strict=True)}
+        return (entity, slot * SECOND) in self._newest.get(place, {})
 
     def _has_row(self, target: Target, fields: Fields, line: Line, timezone: str) -> bool:
         source = target.source

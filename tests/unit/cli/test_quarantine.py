@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.support.commands import Command
+from tests.support.lake import quote
 from tests.unit.cli.conftest import Account
 from tests.unit.cli.currencies import CURRENCY, currency, rows_of
 
@@ -41,6 +42,17 @@ def test_a_line_whose_row_came_newer_by_another_object_is_over(account: Account,
     assert "1 is over, for its row is in the warehouse by now" in shown.out
     both = starmend("quarantine", "list", "--all", "--json")
     assert [(line["line"], line["over"]) for line in both.data] == [(2, True), (3, False)]
+
+
+def test_a_point_s_line_is_over_once_the_point_is_in_the_warehouse(account: Account, starmend: Command) -> None:
+    first, second = "feeds/quotes/2026/11/20/15/first", "feeds/quotes/2026/11/20/16/second"
+    minutes = ("2026-11-20T15:03:00Z", "2026-11-20T15:04:00Z")
+    account.put(first, [quote("AAPL", minute, "-1").strip() for minute in minutes])
+    assert starmend("replay", first).code == 1
+    assert [line["line"] for line in starmend("quarantine", "list", "--json").data] == [1, 2]
+    account.put(second, [quote("AAPL", minutes[0], "101.5", provenance="repaired").strip()])
+    assert starmend("replay", second).code == 0
+    assert [line["line"] for line in starmend("quarantine", "list", "--json").data] == [2]
 
 
 def test_a_line_that_is_newer_than_its_row_in_the_warehouse_is_not_over(account: Account, starmend: Command) -> None:
