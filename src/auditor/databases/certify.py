@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from auditor.canary import gap_to_plant
 from auditor.databases.choose import DatabaseOrder
@@ -10,13 +11,14 @@ from auditor.databases.memory import change_memory, kept_for_certifying
 from auditor.databases.rows.targets import ALWAYS, all_slices, database_of, targets_of
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
-from auditor.evidence.halts import halt_rows, halts_in
+from auditor.evidence.halts import halt_rows, halts_in, noted_halts
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
 from core.audit.repair_jobs import RepairJob, write_job
 from core.contract.model import Contract
+from core.time import at_epoch
 
 EVERYTHING = 0  # the one window in which a database's open findings are counted
 
@@ -30,11 +32,19 @@ def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult
     for window in result.windows:
         alarmed = bool(triage.causes and window.counts["missing"])
         rows[_row_key(result, window)] = completeness_row(result, window, basis, entries, alarmed=alarmed)
-    rows |= halt_rows(services.records, result, basis, read_state(services.records, order.dataset).halted)
+    if order.beside:
+        rows |= _halt_rows(services, result, basis)
     write_completeness(services.records, rows, workers=services.limits.workers)
     jobs = _plant_gap(services, contract, order, result)
     _keep_state(services, order, result, triage)
     return replace(certified, jobs=jobs)
+
+
+def _halt_rows(services: Services, result: AuditResult, basis: Basis) -> dict[str, dict[str, Any]]:
+    state = read_state(services.records, result.dataset)
+    since = None if state.frontier is None else at_epoch(state.frontier)
+    noted = noted_halts(services.records, result.dataset, since=since)
+    return halt_rows(services.records, result, basis, state.halted, noted)
 
 
 def _row_key(result: AuditResult, window: WindowResult) -> str:

@@ -22,7 +22,7 @@ from auditor.services import Services
 from core.audit.findings import HaltedObject, UnprocessedObject
 from core.contract.model import Contract
 from core.json import UNREADABLE
-from core.landing.zone import HALT_NOTES, halt_notes_since, landing_of, receipt_key_of_note
+from core.landing.zone import HALT_NOTES, day_of_note, halt_notes_since, landing_of, receipt_key_of_note
 from core.ports import ObjectInfo, ObjectReader
 from core.time import epoch, iso
 
@@ -41,8 +41,7 @@ def find_halts(
     audit has findings already. Raises ``TransientFailure`` where a store does not answer.
     """
     records = services.records
-    after = halt_notes_since(contract.dataset, since - RECENT) if since else ""
-    notes = [info.key for info in records.list(f"{HALT_NOTES}{contract.dataset}/", after=after)]
+    notes = _notes(records, contract.dataset, since)
     known = {landing.receipt_key for key in seen if (landing := landing_of(key))}
 
     def halt(key: str) -> HaltedObject | UnprocessedObject | None:
@@ -53,6 +52,25 @@ def find_halts(
         bodies = pool.map(records.read, [note for note in notes if receipt_key_of_note(note) not in known])
         noted = {json.loads(stored.body)["object"] for stored in bodies if stored}
         return [each for each in pool.map(halt, sorted({*noted, *standing} - {*seen})) if each]
+
+
+def _notes(records: ObjectReader, dataset: str, since: datetime | None) -> list[str]:
+    after = halt_notes_since(dataset, since - RECENT) if since else ""
+    return [info.key for info in records.list(f"{HALT_NOTES}{dataset}/", after=after)]
+
+
+def noted_halts(records: ObjectReader, dataset: str, *, since: datetime | None) -> dict[str, str]:
+    """The objects that were noted lately, by key, with the day on which they halted first.
+
+    An audit whose state was lost, or made anew by a release that could not read it, knows by them which rows of
+    ``completeness`` may speak of halts that are over.
+    """
+    days: dict[str, str] = {}
+    for note in _notes(records, dataset, since):
+        stored = records.read(note)
+        if stored:
+            days.setdefault(json.loads(stored.body)["object"], day_of_note(note))
+    return days
 
 
 def is_changed_since(info: ObjectInfo, receipt: ObjectInfo) -> bool:
@@ -119,21 +137,26 @@ def halts_in(result: AuditResult, before: Mapping[str, str]) -> dict[str, str]:
 
 
 def halt_rows(
-    records: ObjectReader, result: AuditResult, basis: Basis, before: Mapping[str, str]
+    records: ObjectReader, result: AuditResult, basis: Basis, before: Mapping[str, str], noted: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Rows of ``completeness`` by key: one for each halt, and those of ``before`` that stand no more, as released."""
+    """Rows of ``completeness`` by key: one for each halt, and those of ``before`` that stand no more, as released.
+
+    ``noted`` are those of notes (``noted_halts``): they may have stood before, and nobody remembers.
+    """
     standing = halts_in(result, before)
     rows = {
         halt_key(result.dataset, finding.key, standing[finding.key]): _row(result, finding, basis)
         for finding in result.findings
         if isinstance(finding, HaltedObject)
     }
-    for halted in before.keys() - standing.keys():
-        key = halt_key(result.dataset, halted, before[halted])
+    earlier = {**noted, **before}
+    for halted in earlier.keys() - standing.keys():
+        key = halt_key(result.dataset, halted, earlier[halted])
         stored = records.read(key)
-        if stored is not None:
+        row = json.loads(stored.body) if stored else {}
+        if row.get("status") == "halted":
             over = {"status": "released", "missing": 0, "audited_at": result.audited_at, "run": basis.run}
-            rows[key] = json.loads(stored.body) | over
+            rows[key] = row | over
     return rows
 
 

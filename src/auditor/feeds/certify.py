@@ -9,9 +9,10 @@ from typing import Any
 
 from auditor.evidence.certificates import Basis, Certified, Entries, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
-from auditor.evidence.halts import halt_rows, halts_in
+from auditor.evidence.halts import halt_rows, halts_in, noted_halts
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
+from auditor.feeds.objects import at_hour
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
@@ -49,7 +50,9 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
             (rows if window.whole else rows_of_open)[key] = completeness_row(
                 result, window, basis, entries, alarmed=alarmed
             )
-    rows |= halt_rows(services.records, result, basis, state.halted)
+    since = at_hour(state.objects_from) if state.objects_from else None
+    noted = noted_halts(services.records, order.dataset, since=since)
+    rows |= halt_rows(services.records, result, basis, state.halted, noted)
     write_completeness(services.records, rows, workers=services.limits.workers)
     unmade = [each.repair for each in unmade_rollups(services, state)] if order.scheduled else []
     jobs = _write_rollup_jobs(services, contract, order, result, unmade)

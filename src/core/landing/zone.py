@@ -75,6 +75,11 @@ def receipt_key_of_note(note: str) -> str:
     return f"{RECEIPTS}dataset={dataset}/source_table={table}/{name}"
 
 
+def day_of_note(note: str) -> str:
+    """The day (``2026-11-20``) of a note of a halt."""
+    return note.removeprefix(HALT_NOTES).split("/")[1][:10]
+
+
 def landing_of(key: str) -> Landing | None:
     """The ingest object that a key names; None where it names none (our own outputs, folders, error records)."""
     if table := parse_table_key(key):

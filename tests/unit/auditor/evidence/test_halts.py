@@ -15,6 +15,7 @@ from tests.support.audited import DATASET, TABLE, TWO, AuditedDatabase, AuditedF
 from auditor.alarms.conclude import conclude
 from auditor.audits import begin_audit, end_audit
 from auditor.evidence.halts import CHANGED
+from auditor.state import state_key
 from auditor.windows import Scope
 from core.landing.ingest_objects import RepairObject
 from core.landing.zone import landing_of
@@ -152,3 +153,18 @@ def test_a_receipt_that_nobody_can_read_ends_no_audit_and_has_its_object_process
         assert [(each["key"], each["reason"]) for each in kept["findings"] if "key" in each] == [
             (key, "its receipt cannot be read")
         ]
+
+
+@pytest.mark.parametrize("kind", ["feed", "table", "repair"])
+def test_a_halt_that_is_over_is_released_although_the_state_was_lost_or_made_anew(kind: str) -> None:
+    """A release that could not read the state began another one: the row said for ever that the object is halted."""
+    lake, key = lake_with_object(kind, 1)
+    audits = Audits(lake)
+    landing = landing_of(key)
+    assert landing is not None
+    lake.records.write(landing.halt_note_key(at_epoch(TWO)), json.dumps({"object": key}).encode())
+    receive(lake, key, outcome="halted")
+    assert audits.next()[key]["status"] == "halted"
+    receive(lake, key, outcome="committed")
+    lake.records.delete([state_key(DATASET)])
+    assert audits.next()[key]["status"] == "released"
