@@ -30,7 +30,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "unproven_absence": (
         "the provider says that it has nothing, and something speaks against it",
         "Look at the provider: no entity has anything there, live answers of the same time made no sense, or its "
-        "answers lack more. It is asked again; two answers a day apart are believed, unless they lack points that "
+        "answers lack more. It is asked again; answers that agree for a day are believed, unless they lack points that "
         "it gave before",
     ),
     "refused_record": (

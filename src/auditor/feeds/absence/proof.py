@@ -4,7 +4,9 @@ A point is absent when an answer that lacks it says for itself that it is whole,
 audits that are at least a quarter of ``complete_within`` apart. Where something speaks against it they have to be a
 day apart: live answers of the slot made no sense, the answers held no point at all (each asks for neighbours too, so
 that one which is alive holds some) or not all that were observed near them, or no entity has anything in the whole
-window (from three on, for two may well both be closed). The newest answer decides: one that refused a record is none.
+window (from three on, for two may well both be closed). Answers that held nothing have to be of four audits as well:
+a source that is well is asked as often within the day, and two bad hours on two days, with nothing but refusals
+between, are no proof. The newest answer decides: one that refused a record is none.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from core.feeds.grid import Bitmap, Slots
 
 EVERYBODY = 3  # entities, from which on a common silence is suspicious
 SOONEST = 600  # seconds between two answers that may prove something, however short ``complete_within``
+SILENT_AUDITS = 4  # whose answers have to agree where these held no point at all, or not all that are known
 RAREST_DOUBTED, RAREST_REFUSED = 3 * HOUR, 7 * DAY  # until what is in doubt is asked for again, at most
 MOST_EVIDENCE = 4  # answers that an absence keeps: the first and the last of them
 _FAR = np.iinfo(np.int64).max
@@ -131,6 +134,7 @@ class _Answers:
         count = len(self.slots)
         self.first = np.full(count, _FAR, np.int64)
         self.last = np.full(count, -1, np.int64)
+        self.audits = np.zeros(count, np.int64)
         self.first_run = np.full(count, -1, np.int64)
         self.last_run = np.full(count, -1, np.int64)
         self.is_whole, self.is_silent = np.zeros(count, bool), np.zeros(count, bool)
@@ -161,6 +165,7 @@ class _Answers:
             self.is_silent[part] = np.where(fresh, claim.silent, self.is_silent[part] | claim.silent)
             self.is_alive[part] = np.where(fresh, not claim.silent, self.is_alive[part] | (not claim.silent))
         self.ends_silent[part] = claim.silent
+        self.audits[part] = np.where(fresh, 1, self.audits[part] + (self.last_run[part] != run))
         self.first[part] = np.where(fresh, claim.found_at, self.first[part])
         self.first_run[part] = np.where(fresh, run, self.first_run[part])
         self.is_refused[part] = claim.kind == "refused"
@@ -178,8 +183,9 @@ class _Answers:
         missing = claimed & (self.cells == MISSING) & ~contradicted
         apart = np.where(claimed, self.last - self.first, -1)
         long_enough = apart >= np.where(suspicious, DAY, circumstances.patience)
+        often_enough = ~silent | (self.audits >= SILENT_AUDITS)
         whole = missing & self.is_whole & ~suspicious
-        agreed = missing & (self.first_run != self.last_run) & long_enough & ~whole
+        agreed = missing & (self.first_run != self.last_run) & long_enough & often_enough & ~whole
         newer = (self.last > self.proven_at) & (self.last_run == self._run(circumstances))
         again = claimed & (self.cells == ABSENT) & newer & ~self.ends_silent
         return _Verdict(whole, agreed, again, live_broken, everybody, silent)

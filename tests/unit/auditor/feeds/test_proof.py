@@ -36,6 +36,7 @@ def weighed(*claims: Claim, empty: bool = False, broken: bool = False) -> Weighe
 
 
 FIRST = claim(LATER, "a")
+SILENT = tuple(claim(LATER + each * DAY // 3, run, silent=True) for each, run in enumerate("abcd"))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,15 @@ FIRST = claim(LATER, "a")
         ((FIRST, claim(LATER + QUARTER, "b", kind="refused")), ""),
         ((claim(LATER, "a", kind="refused"), claim(LATER + QUARTER, "b")), ""),
         ((claim(LATER, "a", silent=True), claim(LATER + QUARTER, "b", silent=True)), ""),
-        ((claim(LATER, "a", silent=True), claim(LATER + DAY, "b", silent=True)), "agreed"),
+        (
+            (claim(LATER, "a", silent=True), claim(LATER + DAY, "b", silent=True)),
+            "",
+        ),  # two bad hours, and nothing between
+        (SILENT, "agreed"),
+        ((*SILENT[:3], claim(LATER + DAY, "c", silent=True)), ""),  # the same audit twice
+        ((*SILENT[:3], claim(LATER + DAY - 1, "d", silent=True)), ""),
+        ((FIRST, *SILENT), ""),
+        ((*SILENT[:3], FIRST, SILENT[3]), ""),
         ((FIRST, claim(LATER + DAY, "b", silent=True)), ""),  # alive first, then silent: an outage
     ],
 )
