@@ -33,7 +33,9 @@ TAKEN_AWAY = {
     'aws_s3_object.package["layer"]',
 }
 # Saved queries with another text: the provider makes them again under their name; they hold nothing.
-WORDED_ANEW = {f'aws_athena_named_query.saved["{name}"]' for name in ("processing-log", "halted-objects")}
+WORDED_ANEW = {
+    f'aws_athena_named_query.saved["{name}"]' for name in ("processing-log", "halted-objects", "completeness")
+}
 
 
 def before(change: Change) -> str:
