@@ -55,7 +55,7 @@ class Superseded:
     def is_over(self, line: Line) -> bool:
         """Whether the warehouse has what the line had, or newer."""
         landing = landing_of(str(line["object"]))
-        fields = row_of(str(line["content"])) if line["encoding"] == "utf-8" else {}
+        fields = row_of(str(line.get("content", ""))) if line.get("encoding") == "utf-8" else {}
         contract = next((each for each in self.contracts if landing and each.dataset == landing.dataset), None)
         if landing is None or not fields or contract is None:
             return False
