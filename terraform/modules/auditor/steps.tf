@@ -37,7 +37,7 @@ locals {
       about  = "Certifies what is whole, judges what is not"
       memory = 1769
       looks  = false
-      reads  = ["warehouse/", "audit/"]
+      reads  = ["warehouse/", "audit/", "completeness/"] # the row of a halt that is over is its own with another status
       writes = ["audit/", "completeness/", "warehouse/_certificates/"]
     }
     conclude = { # tells which certificates were issued; where there are canaries it sees whether the planted gap was healed
