@@ -92,7 +92,7 @@ class Superseded:
         source = target.source
         row = line_now(source, fields)
         [key] = canonical_keys(source, [[row.get(name) for name in source.key]], timezone=timezone)
-        path = _path(target, row)
+        path = None if any(isinstance(value, list | dict) for value in key) else _path(target, row)
         stored = None if path is None else self._versions(target, path).get(key)
         changed = source.checked_mark if source.by_keys else source.changed_at or source.created_at
         then = _microseconds(row.get(changed), timezone)
