@@ -102,6 +102,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long alone, as `make chaos` does")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that are no text do not name a test: what gzip writes holds the second, and processes differ in it."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     # Not when all are collected: by then pytest-xdist has read the marks.
     file = str(item.path.relative_to(item.config.rootpath))
