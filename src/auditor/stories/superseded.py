@@ -68,7 +68,7 @@ class _Stored:
         written = as_array(rows.column(target.version)).cast(MOMENT)
         fetched = rows.column(target.checked) if target.checked else pa.nulls(len(written), MOMENT)
         checked = as_array(fetched).cast(MOMENT)
-        instants = [_numbers(column) for column in (seen_at(written, checked), written, checked)]
+        instants = _numbers(seen_at(written, checked)), _numbers(written), _numbers(checked)
         order = np.lexsort(instants[::-1])  # by when a row was seen last, the newest behind the others
         keys = list(zip(*(key_values(as_array(rows.column(name))) for name in target.keys), strict=True))
         content = rows.select([HASH_LIST, HASH]) if target.table.keeps_content else None
