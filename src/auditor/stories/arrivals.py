@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.stories.story import Event, counted
+from core.landing.refused_lines import refused_lines
 from core.landing.source_lines import parse_line
 from core.landing.zone import Landing, landing_of
 from core.ports import ObjectReader
@@ -77,7 +78,7 @@ class Landings:
     def refusals(self, landing: Landing) -> Iterator[Mapping[str, Any]]:
         """The object's lines in quarantine (``core.landing.records.QUARANTINE_COLUMNS``)."""
         stored = self.records.read(landing.quarantine_key)
-        return (json.loads(line) for line in (stored.body.splitlines() if stored else ()))
+        return refused_lines(landing.quarantine_key, stored.body if stored else b"")
 
 
 def lines_of(body: bytes) -> list[bytes]:

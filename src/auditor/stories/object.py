@@ -15,7 +15,8 @@ from auditor.stories.story import Event, Story, Verdict, counted, in_order
 from auditor.warehouse.partitions import target_of
 from core.errors import Misuse, PipelineBug
 from core.landing.ingest_objects import decode_facts, parse_repair_key, parse_table_key
-from core.landing.zone import FEEDS, QUARANTINE, RECEIPTS, REPAIR, Landing, landing_of
+from core.landing.refused_lines import refused_lines
+from core.landing.zone import Landing, landing_of, object_of_record
 from core.ports import ObjectStat
 from core.time import format_instant
 from core.warehouse.footer import Footer
@@ -32,31 +33,13 @@ def trace(services: Services, key: str) -> Story:
     does not answer.
     """
     key = key.partition("://")[2].partition("/")[2] if "://" in key else key
-    key = _subject_of(key)
+    key = object_of_record(key)
     if landing := landing_of(key):
         return _IngestObject(services, landing).story()
     if parse_object(key) is not None:
         return _partition_object(services, key)
     remedy = "Give the key of an ingest object, a receipt, refused lines, or an object below warehouse/_data/"
     raise Misuse("trace", key, "is no object that this pipeline makes", remedy)
-
-
-def _subject_of(key: str) -> str:
-    """The ingest object that a receipt or refused lines are of; any other key as it is."""
-    for root, ending in ((RECEIPTS, ".json"), (QUARANTINE, ".jsonl")):
-        if not key.startswith(root):
-            continue
-        folder, _, name = key.removeprefix(root).rpartition("/")
-        names = dict(part.partition("=")[::2] for part in folder.split("/"))
-        dataset, table = names.get("dataset", ""), names.get("source_table", "")
-        name = name.removesuffix(ending)
-        candidates = [
-            f"{REPAIR}{dataset}/{table}/{name.removeprefix('repair-')}" if name.startswith("repair-") else "",
-            f"tables/{dataset}/{table}/{name}",
-            f"{FEEDS}{dataset}/{'/'.join(name.split('-', 4))}",
-        ]
-        return next((known for known in candidates if (of := landing_of(known)) and of.table == table), key)
-    return key
 
 
 # ---------------------------------------------------------------- ingest objects
@@ -90,7 +73,7 @@ class _IngestObject:
 
     def _refused(self) -> list[Mapping[str, Any]]:
         stored = self.services.records.read(self.landing.quarantine_key)
-        return [json.loads(line) for line in stored.body.splitlines()] if stored else []
+        return list(refused_lines(self.landing.quarantine_key, stored.body)) if stored else []
 
     def _verdict(self, stat: ObjectStat | None, receipt: Mapping[str, Any]) -> tuple[Verdict, str]:
         name = self.landing.key

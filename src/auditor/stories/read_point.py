@@ -41,6 +41,7 @@ from core.feeds.calendar import entities_at, slot_of, spans_of_cadence
 from core.feeds.grid import expected_slots
 from core.feeds.lines import PROVENANCE
 from core.feeds.partitions import column_of
+from core.landing.refused_lines import refused_lines
 from core.landing.zone import FEEDS, QUARANTINE
 from core.ports import ObjectInfo
 from core.time import epoch, iso
@@ -234,9 +235,9 @@ class _PointReader:
         prefix = f"{QUARANTINE}dataset={dataset}/source_table={dataset}/history-{at.replace(':', '')}-"
         for info in self._services.records.list(prefix):
             stored = self._services.records.read(info.key)
-            line = json.loads(stored.body) if stored else {}
-            if str(line.get("reason", "")).startswith(f"{self._entity} "):
-                yield line
+            for line in refused_lines(info.key, stored.body if stored else b""):
+                if line["reason"].startswith(f"{self._entity} "):
+                    yield line
 
     # ------------------------------------------------------------ what audits know
 

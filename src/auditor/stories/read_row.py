@@ -36,6 +36,7 @@ from core.contract.model import Contract, Table
 from core.errors import InvalidData, Misuse, StarmendError
 from core.landing.former_names import line_now
 from core.landing.ingest_objects import parse_table_key, table_prefix
+from core.landing.refused_lines import refused_lines
 from core.landing.state import ParameterNames
 from core.landing.whereabouts import Whereabouts
 from core.landing.zone import QUARANTINE, landing_of
@@ -258,10 +259,9 @@ class _RowReader:
             )
         for info in infos[:MOST_REFUSED]:
             stored = self._services.records.read(info.key)
-            for line in stored.body.splitlines() if stored else ():
-                refused = json.loads(line)
-                if landing_of(str(refused["object"])) and self._is_line(row_of(str(refused["content"]))):
-                    yield str(refused["object"])
+            for refused in refused_lines(info.key, stored.body if stored else b""):
+                if landing_of(refused["object"]) and self._is_line(row_of(refused["content"])):
+                    yield refused["object"]
 
     def _is_line(self, fields: Fields) -> bool:
         by_name = line_now(self._source, fields)

@@ -92,6 +92,24 @@ def landing_of(key: str) -> Landing | None:
     return None
 
 
+def object_of_record(key: str) -> str:
+    """The key of the ingest object that a receipt or refused lines are of; any other key as it is."""
+    for root, ending in ((RECEIPTS, ".json"), (QUARANTINE, ".jsonl")):
+        if not key.startswith(root):
+            continue
+        folder, _, name = key.removeprefix(root).rpartition("/")
+        names = dict(part.partition("=")[::2] for part in folder.split("/"))
+        dataset, table = names.get("dataset", ""), names.get("source_table", "")
+        name = name.removesuffix(ending)
+        candidates = [
+            f"{REPAIR}{dataset}/{table}/{name.removeprefix('repair-')}" if name.startswith("repair-") else "",
+            f"{table_prefix(dataset, table)}{name}",
+            f"{FEEDS}{dataset}/{'/'.join(name.split('-', 4))}",
+        ]
+        return next((known for known in candidates if (of := landing_of(known)) and of.table == table), key)
+    return key
+
+
 def source_of(contracts: Contracts, landing: Landing) -> SourceTable:
     """The source table that an object's lines are of. Raises ``UnknownTable`` where no contract names it."""
     try:

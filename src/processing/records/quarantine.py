@@ -8,6 +8,7 @@ from datetime import datetime
 
 import orjson
 
+from core.landing.refused_lines import refused_lines
 from core.landing.zone import Landing
 from core.ports import ObjectReader, ObjectStore
 from core.time import format_instant
@@ -53,5 +54,5 @@ def read_quarantine(store: ObjectReader, prefix: str) -> Iterator[dict[str, obje
     """The rejected lines below a prefix of ``quarantine/``, in key and line order."""
     for info in store.list(prefix):
         stored = store.read(info.key)
-        for line in stored.body.splitlines() if stored else ():
-            yield orjson.loads(line)
+        if stored is not None:
+            yield from refused_lines(info.key, stored.body)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from core.contract.model import HASH, HASH_LIST
 from core.json import UNREADABLE, canonical_json
+from core.landing.refused_lines import refused_lines
 from core.landing.zone import QUARANTINE
 from core.ports import ObjectReader, ObjectStore
 
@@ -33,6 +34,12 @@ class Refusal:
     hash: int
     reason: str
     object: str
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` where list or hash is none."""
+        for value, bits in ((self.number, 31), (self.hash, 63)):
+            if type(value) is not int or not -(1 << bits) <= value < 1 << bits:
+                raise ValueError(f"{value!r} is no whole number of {bits + 1} bits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,9 @@ class Refused:
 
     @classmethod
     def from_json(cls, body: bytes) -> Refused:
-        """Read what ``to_json`` gave."""
+        """Read what ``to_json`` gave. Raises one of ``UNREADABLE`` where it is something else."""
         data = json.loads(body)
-        return cls(data["contract"], data["until"], tuple(Refusal(**row) for row in data["rows"]))
+        return cls(data["contract"], "" + data["until"], tuple(Refusal(**row) for row in data["rows"]))
 
 
 def refused_key(dataset: str, table: str) -> str:
@@ -81,8 +88,8 @@ def refused_rows(store: ObjectStore, dataset: str, table: str, contract: str) ->
     prefix = f"{QUARANTINE}dataset={dataset}/source_table={table}/repair-"
     for info in store.list(prefix, after=until):
         stored = store.read(info.key)
-        lines = stored.body.splitlines() if stored else []
-        rows = (*rows, *(refusal for line in lines if (refusal := _refusal(json.loads(line))) is not None))
+        lines = refused_lines(info.key, stored.body if stored else b"")
+        rows = (*rows, *(refusal for line in lines if (refusal := _refusal(line)) is not None))
         until = info.key
     after = Refused(contract, until, rows[-MOST_REMEMBERED:])
     if after != known:
@@ -99,11 +106,9 @@ def _read(store: ObjectReader, key: str) -> Refused:
 
 
 def _refusal(rejected: Mapping[str, Any]) -> Refusal | None:
-    """A rejected line that says its content's hash; None for any other."""
+    """A rejected line that says its content's hash; None for any other, whatever is wrong with it."""
     try:
-        row = json.loads(str(rejected["content"])) if rejected.get("encoding") == "utf-8" else None
-    except ValueError:
+        row = json.loads(rejected["content"]) if rejected["encoding"] == "utf-8" else None
+        return Refusal(row[HASH_LIST], row[HASH], rejected["reason"], rejected["object"]) if row else None
+    except UNREADABLE:
         return None
-    if not isinstance(row, dict) or not isinstance(row.get(HASH), int) or not isinstance(row.get(HASH_LIST), int):
-        return None
-    return Refusal(row[HASH_LIST], row[HASH], str(rejected["reason"]), str(rejected["object"]))

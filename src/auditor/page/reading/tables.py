@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -14,6 +13,7 @@ from auditor.stories.superseded import Superseded
 from auditor.warehouse.outdated import paths_newest_first
 from core.contract.model import Contract, Table
 from core.errors import BrokenPointer
+from core.landing.refused_lines import refused_lines
 from core.landing.zone import QUARANTINE
 from core.warehouse.pointer import partition_of, version_of
 
@@ -72,6 +72,5 @@ def _refusals(sources: Sources, contract: Contract, source: str) -> Refusals:
 
 def _lines(sources: Sources, keys: Sequence[str]) -> Iterator[dict[str, object]]:
     with ThreadPoolExecutor(sources.workers) as pool:
-        for stored in pool.map(sources.records.read, keys):
-            for line in stored.body.splitlines() if stored else ():
-                yield json.loads(line)
+        for key, stored in zip(keys, pool.map(sources.records.read, keys), strict=True):
+            yield from refused_lines(key, stored.body if stored else b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from tests.fakes.objects import MemoryObjects
 
 from auditor.databases.rows.refused import MOST_REMEMBERED, refused_key, refused_rows
@@ -40,6 +41,41 @@ def test_rows_that_a_repair_brought_are_remembered_until_the_contract_changes() 
     assert refused.reasons == ("amount: 0 breaks > 0",)
     assert hashes(store, "c2") == [], "another contract may take them"
     assert hashes(store, "c1") == [], "and they have to be fetched to be known again"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"object": "repair/shop/item/repair-2", "li',
+        b"\xff\x00",
+        b"[]",
+        b"null",
+        b'{"object": "repair/shop/item/repair-2", "line": 1, "reason": "", "encoding": "utf-8"}',
+        b'{"content": {"starmend_list": 1, "starmend_hash": 6}, "encoding": "utf-8"}',
+        b'{"content": "{\\"starmend_list\\": 1, \\"starmend_hash\\": 18446744073709551616}", "encoding": "utf-8"}',
+        b'{"content": "{\\"starmend_list\\": [1], \\"starmend_hash\\": true}", "encoding": "utf-8"}',
+        b"[" * 200_000,
+    ],
+    ids=range(9),
+)
+def test_a_line_of_the_quarantine_that_is_none_takes_no_other_with_it(line: bytes) -> None:
+    """It ended the audits of all tables of the database."""
+    store = MemoryObjects()
+    reject(store, "repair-1", {HASH_LIST: 1, HASH: 5}, {HASH_LIST: 1, HASH: 7})
+    first, second = (stored.body if (stored := store.read(f"{FOLDER}repair-1.jsonl")) else b"").splitlines()
+    store.write(f"{FOLDER}repair-1.jsonl", b"\n".join([first, line, second]))
+    assert refused_rows(store, "shop", "item", "c1").hashes(1).tolist() == [5, 7]
+    assert hashes(store) == [5, 7], "as they are remembered"
+
+
+@pytest.mark.parametrize("change", [{"hash": "x"}, {"hash": 2**63}, {"number": None}], ids=str)
+def test_a_memory_with_what_is_no_hash_is_made_again(change: dict[str, Any]) -> None:
+    store = MemoryObjects()
+    reject(store, "repair-1", {HASH_LIST: 1, HASH: 5})
+    row = {"number": 1, "hash": 5, "reason": "", "object": ""} | change
+    memory = {"contract": "c1", "until": "z", "rows": [row]}
+    store.write(refused_key("shop", "item"), json.dumps(memory).encode())
+    assert hashes(store) == [5]
 
 
 def test_a_memory_that_cannot_be_read_is_made_again_and_a_full_one_keeps_the_newest() -> None:
