@@ -4,9 +4,10 @@ A point is absent when an answer that lacks it says for itself that it is whole,
 audits that are at least a quarter of ``complete_within`` apart. Where something speaks against it they have to be a
 day apart: live answers of the slot made no sense, the answers held no point at all (each asks for neighbours too, so
 that one which is alive holds some) or not all that were observed near them, or no entity has anything in the whole
-window (from three on, for two may well both be closed). Answers that held nothing have to be of four audits as well:
-a source that is well is asked as often within the day, and two bad hours on two days, with nothing but refusals
-between, are no proof. The newest answer decides: one that refused a record is none.
+window (from three on, for two may well both be closed). Answers that held nothing have to be of four audits as well,
+each three hours or more after the one before: a source that is well is asked as often within the day, while two bad
+hours on two days, with nothing but refusals between, are no proof, however often somebody has a range healed in them.
+The newest answer decides: one that refused a record is none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from core.feeds.grid import Bitmap, Slots
 
 EVERYBODY = 3  # entities, from which on a common silence is suspicious
 SOONEST = 600  # seconds between two answers that may prove something, however short ``complete_within``
-SILENT_AUDITS = 4  # whose answers have to agree where these held no point at all, or not all that are known
+# Audits whose answers have to agree where these held no point at all, or not all that are known; and that apart, for
+# it is the rarest that what is in doubt is asked for again, so that it costs no time.
+SILENT_AUDITS = 4
 RAREST_DOUBTED, RAREST_REFUSED = 3 * HOUR, 7 * DAY  # until what is in doubt is asked for again, at most
 MOST_EVIDENCE = 4  # answers that an absence keeps: the first and the last of them
 _FAR = np.iinfo(np.int64).max
@@ -57,6 +60,11 @@ class Weighing:
         """The least time between two answers that agree, seconds."""
         return max(SOONEST, self.feed.complete_within // 4)
 
+    @property
+    def silent_patience(self) -> int:
+        """The least time between two of the ``SILENT_AUDITS`` answers that agree, seconds."""
+        return max(RAREST_DOUBTED, self.patience)
+
 
 def weigh(coverage: Coverage, claims: Sequence[Claim], absences: Sequence[Absence], circumstances: Weighing) -> Weighed:
     """Weigh claims about the coverage's points, in which believed absences are marked already."""
@@ -70,7 +78,8 @@ def weigh(coverage: Coverage, claims: Sequence[Claim], absences: Sequence[Absenc
         known.setdefault(absence.entity, []).append(absence)
     for entity, of_entity in by_entity.items():
         if common is not None and entity in rows:
-            answers = _Answers(coverage, rows[entity], of_entity, known.get(entity, ()))
+            believed = known.get(entity, ())
+            answers = _Answers(coverage, rows[entity], of_entity, believed, apart=circumstances.silent_patience)
             verdict = answers.judge(circumstances, common)
             proven += answers.absences(circumstances, verdict)
             doubts += answers.doubts(circumstances, verdict)
@@ -123,9 +132,14 @@ class _Verdict:
 
 
 class _Answers:
-    """The claims of one entity, slot by slot: when the first and the last answer came, and how they speak."""
+    """The claims of one entity, slot by slot: when the first and the last answer came, and how they speak.
 
-    def __init__(self, coverage: Coverage, row: int, claims: Sequence[Claim], absences: Sequence[Absence]) -> None:
+    ``audits`` counts those of which each was ``apart`` seconds or more after the one counted before.
+    """
+
+    def __init__(
+        self, coverage: Coverage, row: int, claims: Sequence[Claim], absences: Sequence[Absence], *, apart: int
+    ) -> None:
         self.slots: Slots = coverage.expectation.grid.slots
         self.steps: Slots = coverage.expectation.grid.steps
         self.cells = coverage.cells[row]
@@ -134,7 +148,9 @@ class _Answers:
         count = len(self.slots)
         self.first = np.full(count, _FAR, np.int64)
         self.last = np.full(count, -1, np.int64)
+        self.apart = apart
         self.audits = np.zeros(count, np.int64)
+        self.counted_at = np.zeros(count, np.int64)
         self.first_run = np.full(count, -1, np.int64)
         self.last_run = np.full(count, -1, np.int64)
         self.is_whole, self.is_silent = np.zeros(count, bool), np.zeros(count, bool)
@@ -165,7 +181,9 @@ class _Answers:
             self.is_silent[part] = np.where(fresh, claim.silent, self.is_silent[part] | claim.silent)
             self.is_alive[part] = np.where(fresh, not claim.silent, self.is_alive[part] | (not claim.silent))
         self.ends_silent[part] = claim.silent
-        self.audits[part] = np.where(fresh, 1, self.audits[part] + (self.last_run[part] != run))
+        counts = (self.last_run[part] != run) & (claim.found_at - self.counted_at[part] >= self.apart)
+        self.audits[part] = np.where(fresh, 1, self.audits[part] + counts)
+        self.counted_at[part] = np.where(fresh | counts, claim.found_at, self.counted_at[part])
         self.first[part] = np.where(fresh, claim.found_at, self.first[part])
         self.first_run[part] = np.where(fresh, run, self.first_run[part])
         self.is_refused[part] = claim.kind == "refused"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.audited import DATASET, HOUR, TWO, AuditedFeed, points_of
 
 from auditor.evidence.claims import Claim
@@ -17,6 +21,7 @@ LACKED = ((TWO, TWO + 60),)
 ANSWER = (Evidence("GET /h", 200, "[]", "2026-11-23T20:00:00Z"),)
 LATER = TWO + 2 * HOUR
 QUARTER = 1800  # of the feed's two hours
+APART = 3 * HOUR  # answers that held nothing
 
 
 def claim(found_at: int, run: str, *, kind: str = "absent", silent: bool = False, whole: bool = False) -> Claim:
@@ -57,6 +62,12 @@ SILENT = tuple(claim(LATER + each * DAY // 3, run, silent=True) for each, run in
         (SILENT, "agreed"),
         ((*SILENT[:3], claim(LATER + DAY, "c", silent=True)), ""),  # the same audit twice
         ((*SILENT[:3], claim(LATER + DAY - 1, "d", silent=True)), ""),
+        ((*SILENT[:2], claim(LATER + DAY // 3 + APART, "c", silent=True), SILENT[3]), "agreed"),
+        ((*SILENT[:2], claim(LATER + DAY // 3 + APART - 1, "c", silent=True), SILENT[3]), ""),
+        (
+            (*(claim(LATER + 60 * each, run, silent=True) for each, run in enumerate("abc")), SILENT[3]),
+            "",
+        ),  # ranges that somebody has healed in an outage, and one answer a day later
         ((FIRST, *SILENT), ""),
         ((*SILENT[:3], FIRST, SILENT[3]), ""),
         ((FIRST, claim(LATER + DAY, "b", silent=True)), ""),  # alive first, then silent: an outage
@@ -66,6 +77,18 @@ def test_what_it_takes_to_believe_a_negative_answer(claims: tuple[Claim, ...], p
     outcome = weighed(*claims)
     assert [absence.proof for absence in outcome.absences] == ([proof] if proof else [])
     assert bool(outcome.doubts) != bool(proof)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 30), min_size=4, max_size=7, unique=True))
+def test_answers_that_held_nothing_count_where_they_are_apart_in_time(hours: list[int]) -> None:
+    """An independent oracle: some four of them lie three hours or more from each other, and all span a day."""
+    claims = [claim(LATER + HOUR * hour, f"run {hour}", silent=True) for hour in sorted(hours)]
+    apart = any(
+        all(later - earlier >= 3 for earlier, later in pairwise(four)) for four in combinations(sorted(hours), 4)
+    )
+    expected = apart and max(hours) - min(hours) >= 24
+    assert bool(weighed(*claims).absences) == expected
 
 
 @pytest.mark.parametrize("whole", [True, False])
