@@ -11,7 +11,17 @@ locals {
       settings       = { "serialization.format" = "1" }
       classification = "parquet"
     }
-    json = {
+    # Lines that the pipeline writes, which analysts count by. Of the SerDe below the Athena User Guide ("OpenX JSON SerDe",
+    # considerations) says that it may give more rows, fewer rows or nulls, and to use this one. A line that is no record of ours
+    # fails the query instead of becoming nulls.
+    records = {
+      input          = "org.apache.hadoop.mapred.TextInputFormat"
+      output         = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+      serde          = "org.apache.hive.hcatalog.data.JsonSerDe"
+      settings       = { "serialization.format" = "1" }
+      classification = "json"
+    }
+    json = { # lines of others, whose values may be of any type: for a look at them, never to count by
       input          = "org.apache.hadoop.mapred.TextInputFormat"
       output         = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
       serde          = "org.openx.data.jsonserde.JsonSerDe"

@@ -21,12 +21,15 @@ MOMENT = r"NOW(?:\s*[+-]\s*\d+\s*(?:YEARS|MONTHS|WEEKS|DAYS|HOURS|MINUTES|SECOND
 SIMPLE = r"string|int|bigint|smallint|tinyint|boolean|double|float|date|timestamp|binary|decimal\(\d{1,2},\d{1,2}\)"
 FIELD = rf"\w+:(?:{SIMPLE})"
 TRINO = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)", "float": "real"}
+# https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html, considerations: numbers of rows are not promised
+OPENX = "org.openx.data.jsonserde.JsonSerDe"
 FORMATS = {
     "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe": {
         "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
         "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     },
-    "org.openx.data.jsonserde.JsonSerDe": {"org.apache.hadoop.mapred.TextInputFormat"},
+    "org.apache.hive.hcatalog.data.JsonSerDe": {"org.apache.hadoop.mapred.TextInputFormat"},
+    OPENX: {"org.apache.hadoop.mapred.TextInputFormat"},
     "org.apache.hadoop.hive.serde2.RegexSerDe": {"org.apache.hadoop.mapred.TextInputFormat"},
 }
 
@@ -62,6 +65,8 @@ def columns_and_keys(planned: Sequence[Resource]) -> Iterator[str]:
             library = storage["ser_de_info"][0]["serialization_library"]
             if storage["input_format"] not in FORMATS.get(library, ()):
                 yield f"{address}: {library} does not read {storage['input_format']}"
+            if library == OPENX and not table["name"].startswith("raw_"):
+                yield f"{address}: {library} may give more rows, fewer rows or nulls"
             if not re.fullmatch(r"s3://[a-z0-9.-]+/(?:[^/]+/)*", storage["location"] or ""):
                 yield f"{address}: location {storage['location']}"
 

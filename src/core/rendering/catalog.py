@@ -1,8 +1,9 @@
 """The catalog that a set of contracts needs: tables, columns, projection. Terraform turns it into Glue tables.
 
-Three storage forms: ``pointers`` (symlink tables over Parquet), ``json`` (JSON lines) and ``lines`` (lines, whatever is
-in them). Locations are keys below a bucket that Terraform knows by its role, ``ingest`` or ``warehouse``. Athena's
-partition projection needs no partition to be registered: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+Four storage forms: ``pointers`` (symlink tables over Parquet), ``records`` (JSON lines of the pipeline's own), ``json``
+(JSON lines of others) and ``lines`` (lines, whatever is in them). Locations are keys below a bucket that Terraform
+knows by its role, ``ingest`` or ``warehouse``. Athena's partition projection needs no partition to be registered:
+https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
 """
 
 from __future__ import annotations
@@ -117,7 +118,10 @@ def _partitioned(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
-    """The JSON lines as they came in, for investigations; numbers that are not integers stay text, to stay exact."""
+    """The JSON lines as they came in, for investigations; numbers that are not integers stay text, to stay exact.
+
+    Their SerDe takes whatever a source writes, and AWS promises no exact numbers of rows of it: ``ingest_lines`` does.
+    """
     is_feed = isinstance(contract.source, Feed)
     return {
         "bucket": "ingest",
@@ -224,7 +228,7 @@ def _processing_log(contracts: Contracts) -> dict[str, Any]:
     return {
         "bucket": "warehouse",
         "location": PROCESSING_LOG,
-        "format": "json",
+        "format": "records",
         "description": (
             f"one row per ingest object: its receipt, from the audit after it on, of the last {LOG_DAYS} days; "
             "name a day in every query"
@@ -240,7 +244,7 @@ def _quarantine(contracts: Contracts) -> dict[str, Any]:
     return {
         "bucket": "warehouse",
         "location": QUARANTINE,
-        "format": "json",
+        "format": "records",
         "description": "one row per rejected line",
         "analysts": False,
         "columns": [_column(*column) for column in QUARANTINE_COLUMNS],
@@ -257,7 +261,7 @@ def _completeness(contracts: Contracts) -> dict[str, Any]:
     return {
         "bucket": "warehouse",
         "location": "completeness/",
-        "format": "json",
+        "format": "records",
         "description": "one row per audited window: expected, present, absent, missing, and its certificate",
         "analysts": True,
         "columns": [_column(*column) for column in COMPLETENESS_COLUMNS],

@@ -40,3 +40,9 @@ def test_a_database_of_dimensions_alone_has_a_catalog() -> None:
     dimensions = tuple(table for table in sales.tables if table.kind == "dimension")
     tables = catalog_tables(Contracts((replace(sales, tables=dimensions),), CONTRACTS.lookups))
     assert {"raw_staff", "dim_staff", "completeness"} <= set(tables)
+
+
+def test_what_analysts_count_by_is_no_table_whose_rows_athena_does_not_promise() -> None:
+    """Of OpenX's SerDe, which the form ``json`` has, its User Guide says that rows may be more, fewer or null."""
+    assert {table["format"] for table in TABLES.values() if table["analysts"]} == {"pointers", "records"}
+    assert {name.partition("_")[0] for name, table in TABLES.items() if table["format"] == "json"} == {"raw"}

@@ -67,6 +67,19 @@ def duckdb_type(hive: str) -> str:
     return _SIMPLE[hive]
 
 
+def parts_of(hive: str) -> tuple[str, list[tuple[str, str]]]:
+    """The outer type and its named parts; a scalar, as DuckDB writes it, has none."""
+    hive = hive.strip().lower()
+    if hive.startswith("array<"):
+        return "array", [("", hive[6:-1])]
+    if hive.startswith("map<"):
+        return "map", [("", _split(hive[4:-1])[1])]
+    if hive.startswith("struct<"):
+        fields = [field.split(":", 1) for field in _split(hive[7:-1])]
+        return "struct", [(name.strip(), kind) for name, kind in fields]
+    return duckdb_type(hive), []
+
+
 def athena_type(duckdb: str) -> str:
     """The type that Athena reports for a result column; decimals with precision and scale."""
     if duckdb.startswith("DECIMAL"):

@@ -3,9 +3,10 @@
 Restores, from the Athena User Guide and Hive's SerDes: symlink tables (``SymlinkTextInputFormat``: each object below
 the location is a list of the objects to read), partition keys with the catalog's types, partition projection and
 registered partitions, Parquet columns by name with the declared types (missing ones are NULL, an unfit one is
-HIVE_BAD_DATA), JSON lines by the openx JSON SerDe with the declared types, lines by the groups of Hive's RegexSerDe,
-timestamps in milliseconds, names that begin with ``_`` or ``.`` skipped, zero rows of the declared columns where there
-is no data, and views of the catalog. Stock globs below the location and takes columns and types from the files.
+HIVE_BAD_DATA), JSON lines by the openx JSON SerDe and by Hive's with the declared types, lines by the groups of Hive's
+RegexSerDe, timestamps in milliseconds, names that begin with ``_`` or ``.`` skipped, zero rows of the declared columns
+where there is no data, and views of the catalog. Stock globs below the location and takes columns and types from the
+files.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from ministack.services import athena, glue, s3
 
 from local.emulator.patches.athena.dialect import AT
 from local.emulator.patches.athena.hive_types import compatible, duckdb_type
+from local.emulator.patches.athena.json_records import check_records
 from local.emulator.patches.athena.partition_projection import locate
 
+HIVE_JSON = "org.apache.hive.hcatalog.data.JsonSerDe"
 _FILE = "__file"
 _VIEW_MARK = "/* Presto View: "
 
@@ -167,6 +170,10 @@ def _relation(connection: duckdb.DuckDBPyConnection, table: Table, folder: Path)
     if "parquet" in library.lower():
         source, expressions = _parquet(connection, table, files)
     elif "json" in library.lower():
+        if library == HIVE_JSON:
+            declared = [(each["Name"], each["Type"]) for each in table.definition["StorageDescriptor"]["Columns"]]
+            for split, file in zip(table.splits, files, strict=True):
+                check_records(Path(file).read_bytes(), declared, place=split.url)
         source, expressions = _json(table, files)
     elif library.endswith(".RegexSerDe"):
         source, expressions = _json(table, _matched(table, files))
