@@ -132,7 +132,10 @@ class ObjectFacts:
 
 
 def encode_facts(facts: ObjectFacts) -> dict[str, str]:
-    """Facts as user metadata: ASCII, below S3's limit. Raises ``InvalidData`` on a key too long to resume from."""
+    """Facts as user metadata: ASCII, below S3's limit. Raises ``InvalidData`` on a key too long to resume from.
+
+    Nothing resumes behind the last object of an interval: a key that is too long is left out there.
+    """
     metadata = {
         "starmend-interval-from": format_instant(facts.interval_from),
         "starmend-interval-to": format_instant(facts.interval_to),
@@ -142,11 +145,16 @@ def encode_facts(facts: ObjectFacts) -> dict[str, str]:
         "starmend-sha256": facts.sha256,
         "starmend-last": "true" if facts.last else "false",
     }
-    size = sum(len(name) + len(value) for name, value in metadata.items())
-    if size >= METADATA_LIMIT:
+    if facts.last and _size(metadata) >= METADATA_LIMIT:
+        metadata["starmend-resume-key"] = "[]"
+    if (size := _size(metadata)) >= METADATA_LIMIT:
         remedy = "Choose a shorter key in the contract"
         raise InvalidData("describe object", metadata["starmend-resume-key"][:60], f"{size} bytes of metadata", remedy)
     return metadata
+
+
+def _size(metadata: Mapping[str, str]) -> int:
+    return sum(len(name) + len(value) for name, value in metadata.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ def parse_id(text: str, *, name: str) -> int:
 
 
 def _corrupt(name: str, text: str, problem: str) -> InvalidData:
-    remedy = "The next extraction rebuilds it from the objects"
+    by = "audit" if name.endswith(f"/{LATEST_OBJECT}") else "extraction"
+    remedy = f"The next {by} rebuilds it from the objects"
     return InvalidData("read parameter", name, f"{text[:60]!r} is {problem}", remedy)
 
 

@@ -51,8 +51,9 @@ def carry_out(clients: RepairClients, job: str) -> dict[str, int]:
     repair, started = read_job(clients.records, job).repair, clients.now()
     try:
         done, lost = _do(clients, repair, job)
-    except StarmendError as error:
-        _leave(clients, job, "failed", started, reason=str(error))
+    except Exception as error:
+        reason = str(error) if isinstance(error, StarmendError) else repr(error)
+        _leave(clients, job, "failed", started, reason=reason)
         raise
     counts = {"objects": len(done.objects), "rows": done.rows, "absent": len(done.absent), "lost": lost}
     _leave(clients, job, "done", started, counts=counts)

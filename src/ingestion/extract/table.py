@@ -74,7 +74,8 @@ def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: D
     """The interval to read; None where the horizon must not move and nothing older is left.
 
     An interval that was cut continues at its cut, at least up to its own end, for its horizon stays safe. With a
-    ``lookback`` all others start that much earlier.
+    ``lookback`` all others start that much earlier, and one that was cut ends where it would have: rows that were
+    committed late while it stood still lie before its end, from which the next one looks back.
 
     Raises ``PipelineBug`` where another server's transactions wrote the rows, and ``TransientFailure`` where the
     server's clock has not come to the start yet: what is written until then would lie behind it.
@@ -88,7 +89,8 @@ def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: D
     horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None
     if state.cut and state.newest is not None:
         own_end = state.newest.interval_to
-        return Interval(state.position, max(horizon, own_end) if horizon else own_end)
+        goes_on = horizon if horizon and not source.lookback else own_end
+        return Interval(state.position, max(goes_on, own_end))
     if horizon is None:
         return None
     start = state.position

@@ -66,6 +66,14 @@ def test_a_key_too_long_to_resume_from_is_refused() -> None:
         encode_facts(replace(FACTS, resume_key=("x" * 2000,)))
 
 
+def test_a_key_from_which_nothing_resumes_may_be_as_long_as_it_likes() -> None:
+    """Two columns of 150 Chinese characters stopped their table for as long as such a row was its last."""
+    facts = replace(FACTS, resume_key=("漢" * 150, "字" * 150), last=True)
+    metadata = encode_facts(facts)
+    assert sum(len(name) + len(value) for name, value in metadata.items()) < METADATA_LIMIT
+    assert decode_facts(metadata, key="k").next_position == facts.next_position
+
+
 @pytest.mark.parametrize("name", list(encode_facts(FACTS)))
 def test_metadata_that_no_extraction_wrote_are_refused(name: str) -> None:
     metadata = encode_facts(FACTS)
