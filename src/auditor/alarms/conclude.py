@@ -7,13 +7,12 @@ What somebody silenced is remembered as ``held`` instead of told, and is told by
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from auditor.alarms.mail import compose, compose_end
-from auditor.alarms.outages import NothingBetween, is_news, places_of, remember
+from auditor.alarms.outages import NothingBetween, is_news, remember
 from auditor.canary import canary_healed
 from auditor.events import Notices
 from auditor.evidence.failures import failure_of
@@ -21,6 +20,7 @@ from auditor.evidence.journal import entry_of, write_entry
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import Silence, end_silence, read_silences
 from auditor.notifications.send import announce_alarm, announce_run
+from auditor.repairs.cause_memory import ROOT, cause_key, places_of, read_cause
 from auditor.repairs.causes import Cause
 from auditor.repairs.outcomes import JobReport, read_reports, tried
 from auditor.run_files import find_run_file
@@ -43,14 +43,6 @@ from core.metrics import (
     POINTS_UNHEALED,
 )
 from core.time import format_second
-
-ROOT = "audit/causes/"
-
-
-def cause_key(dataset: str, name: str) -> str:
-    """The key of the memory of a cause."""
-    return f"{ROOT}{dataset}/{name}.json"
-
 
 _COUNTS = {
     AUDIT_EXPECTED: "expected",
@@ -132,7 +124,7 @@ def _notify(services: Services, dataset: str, causes: Sequence[Cause], run: str,
     notices: dict[str, list[str]] = {"sent": [], "known": [], "silenced": []}
     silences = read_silences(services.records, dataset, now=int(services.now().timestamp()))
     for cause in causes:
-        before = _memory(services, cause_key(cause.dataset, cause.name))
+        before = read_cause(services.records, cause_key(cause.dataset, cause.name))
         mailed = places_of(before.get("told", {})) if before.get("open") else {}
         is_known = before.get("open") and not is_news(cause.places, mailed, _nothing_between(services, cause.dataset))
         if is_known and not before.get("held"):
@@ -184,7 +176,7 @@ def _remember(services: Services, cause: Cause, memory: Mapping[str, Any]) -> No
 
 def _never_told(services: Services, dataset: str, names: Collection[str]) -> set[str]:
     """The open causes whose first mail is held back."""
-    memories = {name: _memory(services, cause_key(dataset, name)) for name in names}
+    memories = {name: read_cause(services.records, cause_key(dataset, name)) for name in names}
     return {name for name, memory in memories.items() if memory.get("held") and not memory.get("told")}
 
 
@@ -208,7 +200,7 @@ def _close(services: Services, dataset: str, alive: set[str], run: str, environm
     memories = {}
     for info in services.records.list(f"{ROOT}{dataset}/"):
         name = info.key.rpartition("/")[2].removesuffix(".json")
-        memory = _memory(services, info.key) if name not in alive else {}
+        memory = read_cause(services.records, info.key) if name not in alive else {}
         if memory.get("open"):
             memories[name] = memory
     mailed = {name: each for name, each in memories.items() if not each.get("held") or each.get("told")}
@@ -230,8 +222,3 @@ def _end_acknowledgements(services: Services, dataset: str, over: Collection[str
     for name, silence in read_silences(services.records, dataset, now=now).items():
         if name in over and not silence.until:
             end_silence(services.records, silence, now=now)
-
-
-def _memory(services: Services, key: str) -> dict[str, Any]:
-    stored = services.records.read(key)
-    return json.loads(stored.body) if stored else {}

@@ -9,7 +9,7 @@ news.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import itemgetter
 
 from auditor.repairs.causes import Places
@@ -56,8 +56,3 @@ def _goes_on(span: tuple[str, str], mailed: tuple[tuple[str, str], ...], nothing
         or (last <= start and nothing_between(epoch(last), epoch(start)))
         for first, last in mailed
     )
-
-
-def places_of(data: Mapping[str, list[list[str]]]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Read what ``remember`` gave."""
-    return {entity: tuple((start, end) for start, end in spans) for entity, spans in data.items()}

@@ -8,6 +8,7 @@ again writes the same audit again at most. What a run found and did in full lies
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,12 +17,13 @@ from auditor.evidence.failures import failure_of
 from auditor.evidence.results import AuditResult, WindowResult, kinds_of
 from auditor.run_files import find_run_file
 from auditor.windows import DAY
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
 ROOT = "audit/journal/"
 _MOST_ATTEMPTS, _MOST_RANGES = 10, 40
+_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d){2}-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ def entries_between(records: ObjectReader, dataset: str, start: int, end: int) -
     """The entries of the days that ``[start, end)`` touches (epoch seconds), in order of time."""
     for second in range(start // DAY * DAY, end, DAY):
         for info in records.list(_folder(dataset, iso(second)[:10])):
-            if stored := records.read(info.key):
-                yield Entry.from_json(stored.body)
+            if entry := _entry(records, info.key):
+                yield entry
 
 
 def newest_entries(records: ObjectReader, dataset: str, start: int, end: int, *, most: int) -> list[Entry]:
@@ -155,14 +157,14 @@ def newest_entries(records: ObjectReader, dataset: str, start: int, end: int, *,
         keys += sorted((info.key for info in records.list(_folder(dataset, iso(second)[:10]))), reverse=True)
         if len(keys) >= most:
             break
-    return [Entry.from_json(stored.body) for key in keys[:most] if (stored := records.read(key))]
+    return [entry for key in keys[:most] if (entry := _entry(records, key))]
 
 
 def find_entry(records: ObjectReader, dataset: str, run: str) -> Entry | None:
     """The newest entry of a run, on whichever day it ended; None where it did not end yet. Reads no other entry."""
     keys = [info.key for info in records.list(f"{ROOT}dataset={dataset}/") if info.key.endswith(f"-{run}.json")]
-    entries = (Entry.from_json(stored.body) for key in reversed(keys) if (stored := records.read(key)))
-    return next((entry for entry in entries if entry.run == run), None)
+    entries = (_entry(records, key) for key in reversed(keys))
+    return next((entry for entry in entries if entry and entry.run == run), None)
 
 
 def last_ended(records: ObjectReader, dataset: str, *, now: int) -> int | None:
@@ -170,9 +172,19 @@ def last_ended(records: ObjectReader, dataset: str, *, now: int) -> int | None:
     for second in (now, now - DAY):
         day = iso(second)[:10]
         names = [info.key.rpartition("/")[2] for info in records.list(_folder(dataset, day))]
-        if names:
-            return epoch(f"{day}T{names[-1][:2]}:{names[-1][2:4]}:{names[-1][4:6]}Z")
+        ended = [name for name in names if _TIME.match(name)]
+        if ended:
+            return epoch(f"{day}T{ended[-1][:2]}:{ended[-1][2:4]}:{ended[-1][4:6]}Z")
     return None
+
+
+def _entry(records: ObjectReader, key: str) -> Entry | None:
+    """The entry of a key; None where it is gone, or is none: it says nothing, and the others are read."""
+    stored = records.read(key)
+    try:
+        return Entry.from_json(stored.body) if stored else None
+    except UNREADABLE:
+        return None
 
 
 def _folder(dataset: str, day: str) -> str:

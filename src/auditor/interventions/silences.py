@@ -77,7 +77,10 @@ def _silences(records: ObjectReader, dataset: str) -> Iterator[Silence]:
     for info in records.list(f"{ROOT}{dataset}/"):
         stored = records.read(info.key)
         try:
-            if stored is not None:
-                yield Silence.from_data(json.loads(stored.body))
+            silence = Silence.from_data(json.loads(stored.body)) if stored else None
+            is_known = silence is not None and all(isinstance(text, str) for text in silence.to_data().values())
+            if silence and is_known:
+                silence.holds(0)  # raises where its end is no instant
+                yield silence
         except UNREADABLE:
             continue  # an object that says nothing silences nothing

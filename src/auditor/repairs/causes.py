@@ -193,7 +193,7 @@ class Cause:
     def from_data(cls, data: Mapping[str, Any]) -> Cause:
         return cls(
             **{
-                **data,
+                **{name: value for name, value in data.items() if name in cls.__slots__},
                 "entities": tuple(data["entities"]),
                 "spans": tuple((start, end) for start, end in data["spans"]),
                 "tried": tuple(data["tried"]),

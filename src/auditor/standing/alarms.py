@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.interventions.silences import read_silences
+from auditor.repairs.cause_memory import ROOT as CAUSES
+from auditor.repairs.cause_memory import read_cause
 from auditor.repairs.causes import Cause, meaning_of, remedy_of
 from core.ports import ObjectReader
 
@@ -20,8 +20,7 @@ def open_alarms(records: ObjectReader, dataset: str, *, now: int) -> list[dict[s
     rows = []
     silences = read_silences(records, dataset, now=now)
     for info in records.list(f"{CAUSES}{dataset}/"):
-        stored = records.read(info.key)
-        memory = json.loads(stored.body) if stored else {}
+        memory = read_cause(records, info.key)
         if not memory.get("open"):
             continue
         cause = Cause.from_data(memory["cause"])

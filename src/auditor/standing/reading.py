@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.databases.rows.targets import targets_of
 from auditor.databases.window_rows import row_keys_since
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import read_silences
+from auditor.repairs.cause_memory import ROOT as CAUSES
+from auditor.repairs.cause_memory import understood
 from auditor.standing.standing import DatasetStanding, standings
 from core.contract.model import Contract, Database
+from core.json import UNREADABLE
 from core.ports import ObjectReader
 
 DAY = 86_400
@@ -32,7 +35,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     """
     dataset = contract.dataset
     rows = [row for row in _read(records, row_keys_since(records, contract, now - RECENT)) if not row.get("object")]
-    causes = _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")])
+    causes = map(understood, _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")]))
     standing = standings(dataset, _subjects(contract), rows, _on_the_way(contract))
     pause = read_pauses(records, dataset).standing
     last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
@@ -70,5 +73,7 @@ def _on_the_way(contract: Contract) -> dict[str, int]:
 def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     with ThreadPoolExecutor(WORKERS) as pool:
         for stored in pool.map(records.read, keys):
-            if stored is not None:
-                yield json.loads(stored.body)
+            with suppress(*UNREADABLE):  # whatever is none says nothing, and keeps no other from being read
+                row = json.loads(stored.body) if stored else None
+                if isinstance(row, dict):
+                    yield row

@@ -18,7 +18,7 @@ from core.audit.certificate import Certificate
 from core.audit.history import HistoryOutcome
 from core.time import iso
 
-Named = Mapping[str, Any]  # a cause as it is remembered (``auditor.alarms.conclude``)
+Named = Mapping[str, Any]  # a cause as it is remembered (``auditor.repairs.cause_memory``)
 _PROVENANCES: Mapping[str, Verdict] = {"observed": "observed", "late": "late", "repaired": "repaired"}
 _AGREED = {"whole": "an answer that said for itself that it is whole", "agreed": "two answers of two audits"}
 

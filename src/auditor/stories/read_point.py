@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.evidence.absent import Absence, safe_name
 from auditor.evidence.absent import prefix as absences_prefix
@@ -23,6 +22,8 @@ from auditor.feeds.choose import feed_of
 from auditor.feeds.objects import began
 from auditor.interventions.pauses import read_pauses
 from auditor.promises import with_promises
+from auditor.repairs.cause_memory import ROOT as CAUSES
+from auditor.repairs.cause_memory import read_cause
 from auditor.repairs.plan import Plan
 from auditor.run_files import find_run_file
 from auditor.services import Services
@@ -266,8 +267,7 @@ class _PointReader:
     def _causes(self) -> Iterator[Named]:
         """The open causes that name the point."""
         for info in self._services.records.list(f"{CAUSES}{self._table.dataset}/"):
-            stored = self._services.records.read(info.key)
-            memory = json.loads(stored.body) if stored else {}
+            memory = read_cause(self._services.records, info.key)
             if memory.get("open") and _names(memory, self._entity, self._slot):
                 yield memory
 

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.databases.memory import read_memory
 from auditor.databases.rows.targets import ALWAYS, Slice, Target, slices_between, targets_of
@@ -20,6 +19,8 @@ from auditor.evidence.completeness import completeness_keys
 from auditor.evidence.journal import Entry, last_ended
 from auditor.evidence.results import AuditResult
 from auditor.interventions.pauses import read_pauses
+from auditor.repairs.cause_memory import ROOT as CAUSES
+from auditor.repairs.cause_memory import read_cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.stories.arrivals import Arrival, Fields, Landings, row_of
@@ -333,8 +334,7 @@ class _RowReader:
         last = audits[-1].run if audits else ""
         kinds = {kind for kind, run in found_by if run == last}
         for info in self._services.records.list(f"{CAUSES}{self._contract.dataset}/") if kinds else ():
-            stored = self._services.records.read(info.key)
-            memory = json.loads(stored.body) if stored else {}
+            memory = read_cause(self._services.records, info.key)
             if memory.get("open") and memory["cause"]["name"] in kinds:
                 yield memory
 

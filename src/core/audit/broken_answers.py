@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
 ROOT = "audit/broken/"
 MOST_NAMED = 10_000
+EVERYBODY = ""  # as an entity
+_TIME = re.compile(r"/([01]\d|2[0-3])([0-5]\d)([0-5]\d)-[^/]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,25 @@ def keep_broken(store: ObjectWriter, notes: Iterable[BrokenAnswers]) -> None:
 
 
 def read_broken(store: ObjectReader, dataset: str, days: Sequence[str]) -> Mapping[str, frozenset[int]]:
-    """The slots of these days (ISO) whose live answer was broken, by entity."""
+    """The slots of these days (ISO) whose live answer was broken, by entity.
+
+    ``EVERYBODY`` has those of notes that cannot be read any more: which entities they were about nobody knows.
+    """
     slots: dict[str, set[int]] = {}
-    for note in _notes(store, dataset, days):
-        for entity in note["entities"]:
-            slots.setdefault(entity, set()).add(epoch(note["slot"]))
+    for entities, slot in _notes(store, dataset, days):
+        for entity in entities:
+            slots.setdefault(entity, set()).add(slot)
     return {entity: frozenset(of_entity) for entity, of_entity in slots.items()}
 
 
-def _notes(store: ObjectReader, dataset: str, days: Sequence[str]) -> Iterator[Mapping[str, str]]:
+def _notes(store: ObjectReader, dataset: str, days: Sequence[str]) -> Iterator[tuple[list[str], int]]:
     for day in days:
         for info in store.list(f"{ROOT}dataset={dataset}/{day}/"):
-            if stored := store.read(info.key):
-                yield json.loads(stored.body)
+            stored = store.read(info.key)
+            try:
+                note = json.loads(stored.body) if stored else None
+                if note is not None:
+                    yield [str(entity) for entity in note["entities"]], epoch(note["slot"])
+            except UNREADABLE:
+                if time := _TIME.search(info.key):
+                    yield [EVERYBODY], epoch(f"{day}T{time[1]}:{time[2]}:{time[3]}Z")

@@ -13,8 +13,9 @@ from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
 from tests.unit.cli.currencies import CURRENCY, currency
 
-from auditor.alarms.conclude import cause_key
 from auditor.evidence.completeness import completeness_key
+from auditor.repairs.cause_memory import cause_key
+from auditor.repairs.causes import Cause
 from aws.athena import Athena
 from core.time import format_second
 
@@ -82,7 +83,8 @@ def test_all_that_is_certified_is_complete_until_then_and_readable_at_80_columns
 
 def test_what_is_missing_alarmed_or_old_is_named_and_a_finding(account: Account, starmend: Command) -> None:
     audited(account, missing={"currency": 1200})
-    put(account, cause_key("sales", "missing_row"), {"open": True, "cause": {"name": "missing_row"}})
+    cause = Cause("missing_row", "sales", 1200).to_data()
+    put(account, cause_key("sales", "missing_row"), {"open": True, "since": "2026-11-20T15:00:00Z", "cause": cause})
     said = starmend("status")
     assert said.code == 1
     assert "1,200 missing in sales; 1 alarm of sales (missing_row)" in said.out

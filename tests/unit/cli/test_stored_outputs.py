@@ -20,11 +20,11 @@ from tests.unit.cli.conftest import REPOSITORY, Account
 from tests.unit.cli.currencies import CURRENCY, currency
 from tests.unit.cli.test_commands import ALL
 
-from auditor.alarms.conclude import cause_key
 from auditor.evidence.completeness import completeness_key
 from auditor.evidence.journal import Entry
 from auditor.interventions.pauses import pauses_key
 from auditor.interventions.silences import Silence
+from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import Cause
 from aws.athena import Athena
 from cli.auditing import auditor_of

@@ -12,9 +12,9 @@ from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
 from tests.unit.cli.currencies import CURRENCY, currency
 
-from auditor.alarms.conclude import cause_key
 from auditor.evidence.journal import Entry
 from auditor.interventions.silences import Silence
+from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import Cause
 from core.errors import TransientFailure
 from core.time import format_second

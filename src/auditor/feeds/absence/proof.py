@@ -22,6 +22,7 @@ from auditor.evidence.claims import Claim
 from auditor.evidence.doubts import Doubt, Reason
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED, Coverage, ranges_at
 from auditor.windows import DAY, HOUR
+from core.audit.broken_answers import EVERYBODY as ANY_ENTITY
 from core.audit.history import Evidence, Ranges
 from core.contract.model import Feed
 from core.feeds.grid import Bitmap, Slots
@@ -192,7 +193,8 @@ class _Answers:
 
     def judge(self, circumstances: Weighing, common: _Common) -> _Verdict:
         """Tell what is proven, slot by slot."""
-        broken = circumstances.live_broken.get(self.entity, frozenset())
+        notes = circumstances.live_broken
+        broken = notes.get(self.entity, frozenset()) | notes.get(ANY_ENTITY, frozenset())
         live_broken = np.isin(self.slots, np.fromiter(broken, np.int64, len(broken)))
         everybody, silent = common.empty_window, self.is_silent & (self.last >= 0)
         suspicious = live_broken | everybody | silent

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.journal import Entry
 from auditor.interventions.silences import read_silences
 from auditor.page.reading.sources import Notes, Sources
 from auditor.page.report import Alarm, AuditView, shape_alarm, shape_audit
+from auditor.repairs.cause_memory import ROOT as CAUSES
+from auditor.repairs.cause_memory import understood
 from auditor.run_files import find_run_file
 
 MOST_RUNS = 24  # audits
@@ -84,6 +85,6 @@ def read_alarms(sources: Sources, dataset: str, *, now: int) -> list[Alarm]:
     """The causes that admins were told of, open or over, the open ones first, then the newest."""
     silences = {name: str(silence) for name, silence in read_silences(sources.records, dataset, now=now).items()}
     keys = [info.key for info in sources.records.list(f"{CAUSES}{dataset}/")]
-    alarms = [shape_alarm(memory, silences=silences) for memory in sources.read_all(keys)]
+    alarms = [shape_alarm(memory, silences=silences) for memory in map(understood, sources.read_all(keys)) if memory]
     alarms.sort(key=lambda alarm: alarm.since, reverse=True)
     return sorted(alarms, key=lambda alarm: not alarm.open)

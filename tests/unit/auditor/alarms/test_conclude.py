@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from auditor.alarms.conclude import cause_key, conclude, conclude_failure
+from auditor.alarms.conclude import conclude, conclude_failure
 from auditor.alarms.outages import MOST_SPANS
 from auditor.events import Notices
 from auditor.evidence.journal import entries_between, last_ended
 from auditor.interventions.pauses import change_pauses
 from auditor.interventions.silences import Silence, write_silence
+from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import MEANINGS, Cause
 from auditor.run_files import write_run_file
 from auditor.services import Services
@@ -60,6 +61,35 @@ def test_an_audit_that_failed_after_repairs_says_what_they_were(services: Servic
 def metric(services: Services, name: str) -> list[float]:
     metrics: Any = services.metrics("quotes")
     return metrics.values.get(name, [])  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'{"open": true}',
+        b'{"open": true, "since": "2026", "cause": {"name": "limited"}}',
+        b'{"open": true, "since": "2026", "told": {"AAPL": 5}, "cause": {}}',
+        b"[" * 100_000,
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("name", ["limited", "overdue"])
+def test_what_lies_among_causes_and_silences_and_is_none_keeps_no_mail_back(
+    services: Services, body: bytes, name: str
+) -> None:
+    """The memory of one cause that cannot be read ended each audit before its mails; now that cause is told anew."""
+    assert ended(services, "broken", "limited").sent == ("broken", "limited")
+    services.records.write(cause_key("quotes", name), body)
+    services.records.write(f"audit/silences/quotes/{name}.json", body)
+    bad = {"dataset": "quotes", "cause": name, "since": "", "by": "", "until": "some day"}
+    services.records.write("audit/silences/quotes/other.json", json.dumps(bad).encode())
+    notices = ended(services, "limited")
+    assert notices.sent == (("limited",) if name == "limited" else ())
+    assert notices.recovered == ("broken",)
+    assert [alarm["alarm"] for alarm in open_alarms(services.records, "quotes", now=0)] == ["limited"]
 
 
 def test_a_cause_is_mailed_once_until_it_is_over_and_comes_again(services: Services) -> None:

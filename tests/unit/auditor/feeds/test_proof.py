@@ -15,6 +15,7 @@ from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import scan_partitions
 from auditor.feeds.points import Coverage
 from auditor.windows import DAY, Window
+from core.audit.broken_answers import EVERYBODY
 from core.audit.history import Evidence
 
 LACKED = ((TWO, TWO + 60),)
@@ -28,14 +29,14 @@ def claim(found_at: int, run: str, *, kind: str = "absent", silent: bool = False
     return Claim(DATASET, "ZM", LACKED, found_at, run, kind, silent, whole, ANSWER)  # type: ignore[arg-type]
 
 
-def weighed(*claims: Claim, empty: bool = False, broken: bool = False) -> Weighed:
+def weighed(*claims: Claim, empty: bool = False, broken: str | None = None) -> Weighed:
     lake = AuditedFeed()
     if not empty:
         lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO)])
     window = [Window(TWO, TWO + HOUR)]
     expectation = expect(lake.feed, lake.services.contracts.calendar(lake.feed.calendar), window)
     coverage: Coverage = scan_partitions(lake.contract, expectation, lake.partitions).coverage
-    live = {"ZM": frozenset({TWO})} if broken else {}
+    live = {broken: frozenset({TWO})} if broken is not None else {}
     newest = max((each.found_at for each in claims), default=LATER)
     return weigh(coverage, claims, (), Weighing(DATASET, lake.feed, "now", newest, live))
 
@@ -92,8 +93,8 @@ def test_answers_that_held_nothing_count_where_they_are_apart_in_time(hours: lis
 
 
 @pytest.mark.parametrize("whole", [True, False])
-@pytest.mark.parametrize(("empty", "broken"), [(True, False), (False, True)])
-def test_where_something_speaks_against_it_a_day_has_to_pass(whole: bool, empty: bool, broken: bool) -> None:
+@pytest.mark.parametrize(("empty", "broken"), [(True, None), (False, "ZM"), (False, EVERYBODY)])
+def test_where_something_speaks_against_it_a_day_has_to_pass(whole: bool, empty: bool, broken: str | None) -> None:
     """Nobody has a point in the whole window, or the live answer of the slot made no sense."""
     first = claim(LATER, "a", whole=whole)
     soon = weighed(first, claim(LATER + QUARTER, "b", whole=whole), empty=empty, broken=broken)

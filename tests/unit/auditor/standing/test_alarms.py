@@ -6,7 +6,7 @@ import json
 
 from tests.fakes.objects import MemoryObjects
 
-from auditor.alarms.conclude import cause_key
+from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import MEANINGS, Cause
 from auditor.standing.alarms import open_alarms
 

@@ -8,8 +8,9 @@ from typing import Any
 from tests.fakes.objects import MemoryObjects
 from tests.support.lake import shipped_contracts
 
-from auditor.alarms.conclude import cause_key
 from auditor.evidence.completeness import completeness_key
+from auditor.repairs.cause_memory import cause_key
+from auditor.repairs.causes import Cause
 from auditor.standing.reading import read_standing
 from core.time import epoch, iso
 
@@ -30,8 +31,9 @@ def test_recent_windows_and_open_causes_are_read_and_old_ones_are_not() -> None:
             "missing": 0, "audited_at": iso(NOW - 1800),
         }  # fmt: skip
         put(store, completeness_key("quotes", start, subject=subject), row)
-    put(store, cause_key("quotes", "limited"), {"open": True, "cause": {"name": "limited"}})
-    put(store, cause_key("quotes", "broken"), {"open": False, "cause": {"name": "broken"}})
+    for name in ("limited", "broken"):
+        memory = {"open": name == "limited", "since": iso(NOW), "cause": Cause(name, "quotes", 1).to_data()}
+        put(store, cause_key("quotes", name), memory)
     standing = read_standing(store, contract, now=NOW)
     assert [(table.table, table.windows, table.certified_until) for table in standing.tables] == [
         (subject, 1, NOW - 3600)
