@@ -7,7 +7,7 @@ no more than a block of the object is in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -35,7 +35,7 @@ WORKERS = 2  # threads that parse blocks, where there are cores for them
 RUN_BYTES = 32 << 20  # of blocks' rows that are joined on the way
 LARGE_BYTES = 64 << 20  # of rows: from here on it matters when memory goes back, which costs as much as to join them
 MOST_OUTSIDE = 1000  # lines outside of the promise that are kept in quarantine; the ingest object has all of them
-MOST_REJECTED_BYTES = 32 << 20  # kept in memory until the batch is done
+MOST_REJECTED_BYTES = 32 << 20  # of each kind, kept in memory until the batch is done
 REJECTED_BYTES = 200  # that a rejected line takes beside its content
 MOST_ROWS_BYTES = 384 << 20  # of an object's star rows; written they take as much again
 SORTED_BYTES = 32  # that a row takes while rows are sorted, however narrow it is
@@ -55,9 +55,10 @@ class Part:
 class ParsedObject:
     """The rows and rejected lines of an object. ``lines_in`` = ``accepted`` + ``rejected_lines`` + ``outside_lines``.
 
-    Lines that are outside of the promise (from before the first partition) are no bad lines and halt nothing; the first
-    of them are among ``rejected``. ``halted`` says why nothing of it may be committed (then there are no parts);
-    ``rejected`` are the rejected lines, all of them unless the object is halted. Times are in milliseconds.
+    Of a line that holds several records (a newline is missing) each counts as a line. Those that are outside of the
+    promise (from before the first partition) are no bad lines and halt nothing; the first of them are among
+    ``rejected``. ``halted`` says why nothing of it may be committed (then there are no parts); ``rejected`` are the
+    rejected lines, all of them unless the object is halted. Times are in milliseconds.
     """
 
     lines_in: int
@@ -118,7 +119,7 @@ def parse_object(
         outside_lines=work.outside_lines,
         rows_out=sum(part.rows.num_rows for part in parts),
         parts=parts,
-        rejected=tuple(sorted([*work.rejected, *work.outside], key=lambda rejected: rejected.line)),
+        rejected=tuple(sorted([*work.rejected.lines, *work.outside.lines], key=lambda rejected: rejected.line)),
         unknown=tuple(sorted(work.unknown)),
         halted=halted,
         read_ms=(ended - started - shaping) * 1000,
@@ -156,8 +157,25 @@ class _Rows:
 
 
 @dataclass
+class _Kept:
+    """Lines that became no rows, up to so many bytes of them."""
+
+    lines: list[Rejected] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, rejected: Rejected) -> bool:
+        """Keep a line; False where there is no room for it."""
+        size = len(rejected.raw) + REJECTED_BYTES
+        if self.size + size > MOST_REJECTED_BYTES:
+            return False
+        self.lines.append(rejected)
+        self.size += size
+        return True
+
+
+@dataclass
 class _Work:
-    """The state of parsing one object: what its blocks gave so far."""
+    """The state of parsing one object: what its blocks gave so far. ``is_cut``: not all rejected lines are kept."""
 
     plan: SourcePlan
     origin: Origin
@@ -166,9 +184,9 @@ class _Work:
     accepted: int = 0
     rejected_lines: int = 0
     outside_lines: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    outside: list[Rejected] = field(default_factory=list)
-    rejected_bytes: int = 0
+    rejected: _Kept = field(default_factory=_Kept)
+    outside: _Kept = field(default_factory=_Kept)
+    is_cut: bool = False
     unknown: set[str] = field(default_factory=set)
     rows_bytes: int = 0
     shaped: dict[str, _Rows] = field(default_factory=dict)
@@ -185,16 +203,16 @@ class _Work:
                     bad.setdefault(row, reason)
             outside |= outside_promise(table, shaped.rows)
             blocks[table.name] = shaped.rows
-        bad |= outside
-        valid = parsed.without(bad)
+        valid = parsed.without(bad, outside)
+        left = bad.keys() | outside.keys()
         keep = np.ones(parsed.rows.num_rows, dtype=bool)
-        keep[list(bad)] = False
+        keep[list(left)] = False
         for table in self.plan.facts:
             rows = blocks[table.name]
-            self._keep(table, rows.filter(pa.array(keep)) if bad else rows)
+            self._keep(table, rows.filter(pa.array(keep)) if left else rows)
         if self.plan.current is not None:
             self._keep(self.plan.current, valid.rows)
-        self._account(valid, {int(parsed.lines[row]) for row in outside})
+        self._account(valid)
 
     def _keep(self, table: Table, rows: pa.Table) -> None:
         self.shaped.setdefault(table.name, _Rows()).add(rows)
@@ -208,25 +226,22 @@ class _Work:
         """The lines that were read."""
         return self.accepted + self.rejected_lines + self.outside_lines
 
-    def _account(self, valid: Parsed, outside: Collection[int]) -> None:
-        """Count the lines of a block; ``outside`` are the numbers of those that are outside of the promise."""
+    def _account(self, valid: Parsed) -> None:
+        """Count the records of a block, and keep those that became no row as far as their bytes have room."""
         self.accepted += valid.rows.num_rows
-        self.rejected_lines += len(valid.rejected) - len(outside)
-        self.outside_lines += len(outside)
+        self.rejected_lines += len(valid.rejected)
+        self.outside_lines += len(valid.outside)
         self.unknown |= valid.unknown
-        for rejected in (whole.kept() for whole in valid.rejected):
-            if rejected.line in outside:
-                self.outside += [rejected] if len(self.outside) < MOST_OUTSIDE else []
-            elif self.rejected_bytes + len(rejected.raw) + REJECTED_BYTES <= MOST_REJECTED_BYTES:
-                self.rejected.append(rejected)
-                self.rejected_bytes += len(rejected.raw) + REJECTED_BYTES
+        for rejected in valid.rejected:
+            self.is_cut |= not self.rejected.add(rejected.kept())
+        for rejected in valid.outside[: MOST_OUTSIDE - len(self.outside.lines)]:
+            self.outside.add(rejected.kept())
 
     def is_hopeless(self) -> bool:
         """Whether so many lines are bad already that the rest of the object need not be read."""
-        return (
-            self.rejected_lines >= max(MOST_JUDGED, self.plan.contract.quarantine_minimum)
-            or len(self.rejected) < self.rejected_lines
-        ) and bool(self.too_many_rejected())
+        return (self.rejected_lines >= max(MOST_JUDGED, self.plan.contract.quarantine_minimum) or self.is_cut) and bool(
+            self.too_many_rejected()
+        )
 
     def broken_promise(self, promise: ContentPromise | None, content_hash: Hash | None) -> str:
         """Why the object, read to its end, is not the one that was written; or nothing."""
@@ -242,10 +257,11 @@ class _Work:
         """Why the object is halted, or nothing: a bad release must not empty itself into quarantine."""
         contract: Contract = self.plan.contract
         share = self.rejected_lines / max(1, self.lines)
-        first = f"; first: line {self.rejected[0].line}: {self.rejected[0].reason}" if self.rejected else ""
+        kept = self.rejected.lines
+        first = f"; first: line {kept[0].line}: {kept[0].reason}" if kept else ""
         if self.rejected_lines >= contract.quarantine_minimum and share > contract.quarantine_share:
             return f"quarantine: {share:.1%} of the lines are bad, over {contract.quarantine_share:.0%}{first}"
-        if len(self.rejected) < self.rejected_lines:
+        if self.is_cut:
             return f"quarantine: over {MOST_REJECTED_BYTES} bytes of bad lines{first}"
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A block's accepted rows (in ``line_schema``) and rejected lines; every record is one or the other.
+    """A block's accepted rows (in ``line_schema``), rejected lines and those outside of the promise.
+
+    Every record is one of the three. A line may hold several records, so its number names none of them.
 
     ``lines`` holds each row's line number. ``records`` holds each row's bytes, or is None when row ``i`` is the line
     ``lines[i] - block.first_line`` of the block.
@@ -51,18 +54,23 @@ class Parsed:
     lines: np.ndarray
     records: Sequence[bytes] | None = None
     rejected: tuple[Rejected, ...] = ()
+    outside: tuple[Rejected, ...] = ()
     unknown: frozenset[str] = field(default_factory=frozenset)
 
-    def without(self, bad: Mapping[int, str]) -> Parsed:
-        """The same result with the rows ``bad`` (row index -> reason) rejected."""
-        if not bad:
+    def without(self, bad: Mapping[int, str], outside: Mapping[int, str] = MappingProxyType({})) -> Parsed:
+        """The same result with the rows ``bad`` (row index -> reason) rejected, and others outside of the promise.
+
+        A row that is both is outside.
+        """
+        reasons = {**bad, **outside}
+        if not reasons:
             return self
-        order = sorted(bad)
+        order = sorted(reasons)
         keep = np.ones(self.rows.num_rows, dtype=bool)
         keep[order] = False
-        rejected = [
-            Rejected(int(self.lines[row]), bad[row], raw) for row, raw in zip(order, self.raw(order), strict=True)
-        ]
+        left: dict[bool, list[Rejected]] = {False: [], True: []}
+        for row, raw in zip(order, self.raw(order), strict=True):
+            left[row in outside].append(Rejected(int(self.lines[row]), reasons[row], raw))
         return Parsed(
             block=self.block,
             rows=self.rows.filter(pa.array(keep)),
@@ -70,7 +78,8 @@ class Parsed:
             records=None
             if self.records is None
             else [record for record, kept in zip(self.records, keep, strict=True) if kept],
-            rejected=(*self.rejected, *rejected),
+            rejected=(*self.rejected, *left[False]),
+            outside=(*self.outside, *left[True]),
             unknown=self.unknown,
         )
 
@@ -85,8 +94,8 @@ class Parsed:
 
     @property
     def accounted(self) -> int:
-        """How many records the block had: those that became rows and those that were rejected."""
-        return int(self.rows.num_rows) + len(self.rejected)
+        """How many records the block had: those that became rows and those that did not."""
+        return int(self.rows.num_rows) + len(self.rejected) + len(self.outside)
 
 
 def rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:

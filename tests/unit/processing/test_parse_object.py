@@ -27,9 +27,18 @@ GOOD = [line_of(order(number, created_at=f"2026-{number:02d}-01T00:00:00")) for 
 BAD = [b"nonsense\n", line_of(order(1, units_sold=0)), line_of(order(2, units_sold="many"))]
 
 
-def parsed(lines: list[bytes], *, source: str = "sales_order", **more: Any) -> ParsedObject:
+def parsed(
+    lines: list[bytes],
+    *,
+    source: str = "sales_order",
+    quarantine_minimum: int = 100,
+    quarantine_share: float = 0.5,
+    **more: Any,
+) -> ParsedObject:
     contracts: Contracts = shipped_contracts()
-    contract = contracts.dataset("sales")
+    contract = dataclasses.replace(
+        contracts.dataset("sales"), quarantine_minimum=quarantine_minimum, quarantine_share=quarantine_share
+    )
     seconds = itertools.count()
     return parse_object(
         io.BytesIO(b"".join(lines)),
@@ -53,6 +62,60 @@ def test_every_line_is_a_row_of_its_partition_or_rejected_with_its_number(lines:
     assert result.rows_out == result.accepted == sum(part.rows.num_rows for part in result.parts)
     for part in result.parts:
         assert {f"month={at:%Y-%m}" for at in part.rows.column("created_date").to_pylist()} == {part.path}
+
+
+RECORDS = {
+    "good": lambda number: order(number),
+    "bad": lambda number: order(number, units_sold=0),
+    "misfit": lambda number: order(number, units_sold="many"),
+    "outside": lambda number: order(number, created_at="2019-12-31T23:59:59"),
+    "outside and bad": lambda number: order(number, created_at="1999-01-01T00:00:00", units_sold=0),
+}
+FATES = {"good": "good", "bad": "bad", "misfit": "bad", "outside": "outside", "outside and bad": "outside"}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    drawn=st.lists(st.lists(st.sampled_from([*RECORDS]), min_size=1, max_size=4), min_size=1, max_size=12),
+    between=st.sampled_from([b"", b" ", b"\t"]),
+    minimum=st.integers(1, 12),
+    share=st.sampled_from([0.2, 0.5, 1.0]),
+    block=st.sampled_from([100, 2 << 20]),
+)
+def test_each_record_of_a_line_with_several_has_its_own_fate(
+    drawn: list[list[str]], between: bytes, minimum: int, share: float, block: int
+) -> None:
+    """A producer forgot newlines. What a record is is its own matter, and only the two rules of quarantine halt."""
+    number = itertools.count(1)
+    written = [
+        [(kind, id_, line_of(RECORDS[kind](id_)).rstrip(b"\n")) for kind in kinds for id_ in [next(number)]]
+        for kinds in drawn
+    ]
+    lines = [between.join(raw for _, _, raw in line) + b"\n" for line in written]
+    fates: dict[str, list[tuple[int, int, bytes]]] = {"good": [], "bad": [], "outside": []}
+    for at, line in enumerate(written, 1):
+        for kind, id_, raw in line:
+            fates[FATES[kind]].append((at, id_, raw))
+    good, bad, outside = (len(fates[fate]) for fate in ("good", "bad", "outside"))
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(blocks, "BLOCK_BYTES", block)
+        small.setattr(blocks, "READ_BYTES", block)
+        result = parsed(lines, quarantine_minimum=minimum, quarantine_share=share)
+    assert (result.accepted, result.rejected_lines, result.outside_lines) == (good, bad, outside)
+    assert result.lines_in == good + bad + outside
+    assert bool(result.halted) == (bad >= minimum and bad / (good + bad + outside) > share), result.halted
+    kept = sorted((each.line, each.raw) for each in result.rejected)
+    assert kept == sorted((at, raw) for fate in ("bad", "outside") for at, _, raw in fates[fate])
+    rows = [row for part in result.parts for row in part.rows.column("sales_order_id").to_pylist()]
+    assert sorted(rows) == ([] if result.halted else [id_ for _, id_, _ in fates["good"]])
+
+
+def test_what_is_kept_of_lines_outside_of_the_promise_is_bounded_by_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = line_of(order(1, created_at="1999-01-01T00:00:00")).rstrip(b"\n")
+    monkeypatch.setattr(module, "MOST_REJECTED_BYTES", 2 * (len(old) + module.REJECTED_BYTES))
+    result = parsed([old + old + b"\n", old + b"\n", *GOOD])
+    assert (result.halted, result.accepted, result.rejected_lines, result.outside_lines) == ("", len(GOOD), 0, 3)
+    assert [each.line for each in result.rejected] == [1, 1]
 
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
