@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from tests.support.fitting_lines import lines_of
-from tests.support.generated_contracts import LOOKUPS, TODAY, changed, good_contract
+from tests.support.generated_contracts import LOOKUPS, TODAY, ZONES, changed, good_contract
 from tests.support.lake import MemoryLake
 
 from auditor.warehouse.partitions import read_partition
@@ -38,6 +38,8 @@ def written_pair(draw: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
     after = copy.deepcopy(before)
     for _ in range(draw.choice((1, 1, 1, 2))):
         changed(after, draw)
+    if after["source"]["kind"] == "database" and draw.random() < 0.1:
+        after["source"]["timezone"] = draw.choice(ZONES)
     return before, after
 
 

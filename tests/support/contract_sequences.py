@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.support.contract_changes import accepted
 from tests.support.fitting_lines import encoded, lines_of
-from tests.support.generated_contracts import changed, good_contract
+from tests.support.generated_contracts import ZONES, changed, good_contract
 from tests.support.lake import NOW, MemoryLake, landing
 from tests.support.renamed_columns import lines_by, rename_source_column, without_former_names
 
@@ -45,6 +45,7 @@ from processing.restating.replay import replay, to_retry
 
 RENAMES = 0.6  # share of the contracts in which a source's column gets another name, where they are wanted
 LONGEST = 5  # contracts of a sequence
+ZONED = 0.1  # share of the contracts in which a database's instants are of another zone
 SETTLES = ("1 minute", "3 minutes", "10 minutes")
 TRIES = 20  # changes that its author tries; many are refused by the check
 
@@ -95,6 +96,7 @@ def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None
     """A contract and what its author makes of it, one change after another; now and then he takes one back."""
     written: list[dict[str, Any]] = [good_contract(draw)]
     patience = random.Random(draw.getrandbits(32))
+    zones = copy.copy(patience)
     if (first := accepted(written[0], folder)) is None:
         return
     yield first
@@ -109,6 +111,8 @@ def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None
             rename_source_column(after, renaming)
         if after["source"]["kind"] == "feed" and patience.random() < 0.5:
             after["source"]["settle"] = patience.choice(SETTLES)
+        if after["source"]["kind"] == "database" and zones.random() < ZONED:
+            after["source"]["timezone"] = zones.choice(ZONES)
         contracts = accepted(after, folder) if after != written[-1] else None
         if contracts is not None:
             written.append(after)

@@ -335,6 +335,9 @@ _CHANGES: Sequence[Change] = (
 )  # fmt: skip
 
 
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
+
+
 def changed(contract: dict[str, Any], draw: random.Random) -> None:
     """Change one thing of a written contract, in place; the result may be refused."""
     draw.choice(_CHANGES)(contract, draw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from core.contract.model import CHECKED, DELETED, Contract, Database, Entity, Feed, SourceTable
@@ -18,6 +18,7 @@ from core.evolution.elements import (
     compare_fields,
     compare_named,
 )
+from core.evolution.placing import deciding_fields
 
 _NEXT = applied("it holds from the next run on")
 _MARK = Verdict(
@@ -40,6 +41,30 @@ def _required(_was: bool, becomes: bool) -> Verdict:
     if becomes:
         return Verdict("rebuild", "lines without it are rejected, older ones too", "Leave it nullable, or rebuild")
     return applied("lines without it are taken from now on")
+
+
+_MOVED = "A new generation is built beside the old one"
+
+
+def _zone(before: Contract, after: Contract) -> Rule:
+    """Another zone moves rows to other keys and partitions where an instant without a zone may decide on them."""
+    for contract in (before, after):
+        for table in contract.source.tables if contract.source else ():
+            decides = deciding_fields(contract, table)
+            if name := next((each.name for each in table.fields if each.name in decides and _is_instant(each)), ""):
+                reason = f"rows are told apart or placed by {table.name}.{name}, which is read by another zone"
+                return Verdict("rebuild", reason, _MOVED)
+    return _DATABASE_RULES["timezone"]
+
+
+def _is_instant(field: SourceField) -> bool:
+    return field.type.name == "timestamp"
+
+
+def _rounded(is_deciding: bool) -> Rule:
+    if is_deciding:
+        return Verdict("rebuild", "rows are told apart or placed by numbers that are taken in another way", _MOVED)
+    return _FIELD_RULES["round"]
 
 
 def _former_names(was: tuple[str, ...], becomes: tuple[str, ...]) -> Verdict:
@@ -76,7 +101,7 @@ _SOURCE_RULES: Mapping[str, Rule] = {
 _DATABASE_RULES: Mapping[str, Rule] = {
     **_SOURCE_RULES,
     "engine": applied("the audit compares every row with the other database"),
-    "timezone": Verdict("restate", "instants without a zone are read by another one"),
+    "timezone": Verdict("restate", "instants without a zone are read by another one"),  # see _zone
     "margin": _NEXT,
     "lookback": _NEXT,
     "sweep": _NEXT,
@@ -107,11 +132,13 @@ def compare_sources(before: Contract, after: Contract) -> Iterator[Change]:
     if was == becomes:
         return
     if isinstance(was, Database) and isinstance(becomes, Database):
-        yield from compare_fields(dataset, "source", was, becomes, _DATABASE_RULES, inner={"tables": _tables(dataset)})
+        rules = {**_DATABASE_RULES, "timezone": _zone(before, after)}
+        inner = {"tables": _tables(before, after)}
+        yield from compare_fields(dataset, "source", was, becomes, rules, inner=inner)
     elif isinstance(was, Feed) and isinstance(becomes, Feed):
         inner = {
             "entities": _entities(dataset),
-            "table": lambda place, old, new: _compare_source_table(dataset, place, old, new),
+            "table": lambda place, old, new: _compare_source_table(before, after, place, old, new),
         }
         yield from compare_fields(dataset, "source", was, becomes, _FEED_RULES, inner=inner)
     else:
@@ -123,7 +150,9 @@ def compare_sources(before: Contract, after: Contract) -> Iterator[Change]:
 # ---------------------------------------------------------------- source tables
 
 
-def _tables(dataset: str) -> Inner:
+def _tables(before: Contract, after: Contract) -> Inner:
+    dataset = after.dataset
+
     def compare(place: str, was: tuple[SourceTable, ...], becomes: tuple[SourceTable, ...]) -> Iterator[Change]:
         came, went, both = compare_named({table.name: table for table in was}, {table.name: table for table in becomes})
         for name in came:
@@ -135,16 +164,21 @@ def _tables(dataset: str) -> Inner:
             )
             yield change_of(dataset, f"{place}.{name}", name, "", verdict)
         for name, old, new in both:
-            yield from _compare_source_table(dataset, f"{place}.{name}", old, new)
+            yield from _compare_source_table(before, after, f"{place}.{name}", old, new)
         if not came and not went and [table.name for table in was] != [table.name for table in becomes]:
             yield change_of(dataset, place, "", "", applied("tables are written in another order"))
 
     return compare
 
 
-def _compare_source_table(dataset: str, place: str, was: SourceTable, becomes: SourceTable) -> Iterator[Change]:
+def _compare_source_table(
+    before: Contract, after: Contract, place: str, was: SourceTable, becomes: SourceTable
+) -> Iterator[Change]:
+    dataset = after.dataset
+    deciding = deciding_fields(before, was) | deciding_fields(after, becomes)
+
     def fields(where: str, old: tuple[SourceField, ...], new: tuple[SourceField, ...]) -> Iterator[Change]:
-        yield from _compare_source_fields(dataset, where, old, new)
+        yield from _compare_source_fields(dataset, where, old, new, deciding)
 
     for mark, old, new in (
         (CHECKED, was.checked_mark, becomes.checked_mark),
@@ -157,7 +191,11 @@ def _compare_source_table(dataset: str, place: str, was: SourceTable, becomes: S
 
 
 def _compare_source_fields(
-    dataset: str, place: str, was: tuple[SourceField, ...], becomes: tuple[SourceField, ...]
+    dataset: str,
+    place: str,
+    was: tuple[SourceField, ...],
+    becomes: tuple[SourceField, ...],
+    deciding: Collection[str],
 ) -> Iterator[Change]:
     came, went, both = compare_named({field.name: field for field in was}, {field.name: field for field in becomes})
     old, new = ({field.name: field for field in fields} for fields in (was, becomes))
@@ -171,7 +209,8 @@ def _compare_source_fields(
         yield change_of(dataset, f"{place}.{name}", former, name, verdict)
         names = tuple(each for each in (former, *old[former].was) if each != name)
         before = replace(old[former], name=name, was=names)
-        yield from compare_fields(dataset, f"{place}.{name}", before, new[name], _FIELD_RULES)
+        rules = {**_FIELD_RULES, "round": _rounded(name in deciding or former in deciding)}
+        yield from compare_fields(dataset, f"{place}.{name}", before, new[name], rules)
     came = [name for name in came if name not in renamed]
     went = [name for name in went if name not in renamed.values()]
     for name in came:
@@ -190,7 +229,8 @@ def _compare_source_fields(
         verdict = applied("it is no longer fetched; ingest objects that are there keep it")
         yield change_of(dataset, f"{place}.{name}", old[name].type, "", verdict)
     for name, before, changed in both:
-        yield from compare_fields(dataset, f"{place}.{name}", before, changed, _FIELD_RULES)
+        rules = {**_FIELD_RULES, "round": _rounded(name in deciding)}
+        yield from compare_fields(dataset, f"{place}.{name}", before, changed, rules)
     if not (came or went or renamed) and [field.name for field in was] != [field.name for field in becomes]:
         yield change_of(dataset, place, "", "", applied("fields are written in another order"))
 

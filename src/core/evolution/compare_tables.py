@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.contract.model import Column, Contract, Field, Partition, Table
+from core.contract.model import Column, Contract, Field, LookedUp, Partition, Table
 from core.evolution.changes import Change
 from core.evolution.elements import (
     Inner,
@@ -18,6 +18,7 @@ from core.evolution.elements import (
     compare_fields,
     compare_named,
 )
+from core.evolution.placing import deciding_columns
 from core.landing.former_names import names_now
 
 _MADE_AGAIN = "Partitions are made again from ingest objects, newest first"
@@ -49,6 +50,7 @@ def _basis(was: str, _becomes: str) -> Verdict:
     return Verdict("restate", "its values are looked up or read by another file, time zone or rounding", _MADE_AGAIN)
 
 
+_LOOKED_UP = Verdict("rebuild", "rows are told apart or placed by values that are looked up in another file", _REBUILT)
 _COLUMN_RULES: Mapping[str, Rule] = {
     "type": by_type,
     "rule": Verdict("restate", "its values come from elsewhere", _MADE_AGAIN),
@@ -104,6 +106,11 @@ def compare_tables(before: Contract, after: Contract) -> Iterator[Change]:
         yield change_of(dataset, "warehouse", "", "", applied("tables are written in another order"))
 
 
+def is_looked_up(column: Column) -> bool:
+    """Whether its values come from a lookup file."""
+    return isinstance(column.rule, LookedUp)
+
+
 def after_table(contract: Contract, name: str) -> Table:
     """The contract's table of that name."""
     return next(table for table in contract.tables if table.name == name)
@@ -119,7 +126,9 @@ def _compare_table(before: Contract, after: Contract, place: str, was: Table, be
         yield from _compare_partitions(dataset, where, old, new)
 
     inner: Mapping[str, Inner] = {"columns": columns, "partition_by": parts}
-    yield from compare_fields(dataset, place, was, becomes, _TABLE_RULES, inner=inner)
+    decides = any(column.name in deciding_columns(becomes) and is_looked_up(column) for column in becomes.columns)
+    rules = {**_TABLE_RULES, "basis": _LOOKED_UP} if decides and was.basis else _TABLE_RULES
+    yield from compare_fields(dataset, place, was, becomes, rules, inner=inner)
 
 
 # ---------------------------------------------------------------- columns
@@ -139,9 +148,8 @@ def _compare_columns(
         verdict = Verdict("restate", "partitions are made again without it", "Ingest objects keep what it was made of")
         column = next(each for each in was if each.name == name)
         yield change_of(dataset, f"{place}.{name}", column.type, "", verdict)
-    placing = {*table.key, *(part.column for part in table.partition_by)} if table.kind == "fact" else set()
     for name, old, new in both:
-        moves = name in placing and not _is_renamed(after, table, old, new)
+        moves = name in deciding_columns(table) and not _is_renamed(after, table, old, new)
         yield from compare_fields(dataset, f"{place}.{name}", old, new, _PLACING_RULES if moves else _COLUMN_RULES)
     if not came and not went and [column.name for column in was] != [column.name for column in becomes]:
         yield change_of(dataset, place, _names(was), _names(becomes), applied("columns are written in another order"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from core.contract.codec import content_hash, to_data
-from core.contract.model import Contract, Table
+from core.contract.model import Contract, SourceTable, Table
 
 
 def placing_of(contract: Contract, table: Table) -> str:
@@ -27,6 +27,23 @@ def placing_of(contract: Contract, table: Table) -> str:
         if field.name in taken
     ]
     return content_hash([table.source, table.basis, levels, rules, fields])
+
+
+def deciding_columns(table: Table) -> frozenset[str]:
+    """The columns by which rows of a fact are told apart or placed; other tables are made anew as a whole."""
+    if table.kind != "fact":
+        return frozenset()
+    return frozenset((*table.key, *(part.column for part in table.partition_by)))
+
+
+def deciding_fields(contract: Contract, source: SourceTable) -> frozenset[str]:
+    """The fields by which rows of a source table are told apart, ordered or placed, in its own state or in a fact."""
+    fields = {*source.key, *([source.changed_at] if source.compare == "time" else [])}
+    for table in contract.tables:
+        if table.source == source.name:
+            rules = {column.name: to_data(column.rule) for column in table.columns}
+            fields |= {*_texts([rules[name] for name in deciding_columns(table) if name in rules])}
+    return frozenset(field.name for field in source.fields if field.name in fields)
 
 
 def folders_by_contract(contract: Contract, table: Table, earlier: Iterable[Contract]) -> Mapping[str, frozenset[str]]:

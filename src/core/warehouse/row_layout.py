@@ -126,7 +126,10 @@ def basis_of(table: Table, source: Source | None, lookups: Iterable[Lookup] = ()
     looked_up = {lookup.name: lookup.columns for lookup in lookups if lookup.name in names}
     origins = [origin for origin in (source.tables if source else ()) if origin.name == table.source]
     rounded = {field.name: field.round for origin in origins for field in origin.fields if field.round}
+    former = {field.name: field.was for origin in origins for field in origin.fields if field.was}
     zone = source.timezone if isinstance(source, Database) and origins and source.timezone != "UTC" else ""
+    if former:  # rows that were made before a name was known have no value of it
+        return content_hash((looked_up, rounded, zone, former))[:16]
     return content_hash((looked_up, rounded, zone))[:16] if looked_up or rounded or zone else ""
 
 

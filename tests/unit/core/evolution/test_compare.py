@@ -361,3 +361,44 @@ def test_a_name_under_which_lines_have_a_column_is_never_forgotten_nor_given_to_
     assert gravest(compare_contracts(two, with_fields(second=("first",)))) == "refused"
     assert gravest(compare_contracts(two, with_fields(third=("second", "first")))) == "refused"
     assert gravest(compare_contracts(two, with_fields(first=(), third=("second",)))) == "additive"
+
+
+def _of_sales(change: Callable[[Database], Database]) -> tuple[Contracts, Contracts]:
+    """The shipped contracts, and with the database changed."""
+    contracts = shipped_contracts()
+    changed_ones = tuple(
+        replace(each, source=change(of_kind(each.source, Database, "test", each.dataset)))
+        if each.dataset == "sales"
+        else each
+        for each in contracts
+    )
+    return contracts, replace(contracts, contracts=changed_ones)
+
+
+def test_another_time_zone_is_a_new_generation_where_instants_tell_rows_apart_or_place_them() -> None:
+    """Made again in its place, a sale of the first half hour of a month lay in two months at once."""
+    changes = compare_contracts(*_of_sales(lambda source: replace(source, timezone="Europe/Berlin")))
+    (zone,) = [change for change in changes if change.place == "source.timezone"]
+    assert (zone.was, zone.becomes, zone.grade) == ("UTC", "Europe/Berlin", "rebuild")
+    assert ".last_updated" in zone.reason
+
+
+def test_another_rounding_is_a_new_generation_where_the_numbers_tell_rows_apart() -> None:
+    def rounded(name: str) -> Callable[[Database], Database]:
+        def change(source: Database) -> Database:
+            fields = {
+                field.name: field for table in source.tables if table.name == "sales_order" for field in table.fields
+            }
+            wanted = replace(fields[name], round="half_even")
+            tables = tuple(
+                replace(table, fields=tuple(wanted if field.name == name else field for field in table.fields))
+                if table.name == "sales_order"
+                else table
+                for table in source.tables
+            )
+            return replace(source, tables=tables)
+
+        return change
+
+    assert gravest(compare_contracts(*_of_sales(rounded("unit_price")))) == "restate"
+    assert gravest(compare_contracts(*_of_sales(rounded("sales_order_id")))) == "rebuild"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.support.lake import shipped_contracts
 from tests.support.tables import ORDERS, QUOTES
 
-from core.contract.model import Check, Take
+from core.contract.model import Check, Database, Take
 from core.contract.types import parse_type
-from core.warehouse.row_layout import RowLayout, form_of
+from core.errors import of_kind
+from core.warehouse.arrow_types import stored_schema
+from core.warehouse.row_layout import RowLayout, basis_of, form_of, why_outdated
 
 LAYOUT = RowLayout(("a", "b"), (("state", "draft", "sent"), ("changed",)), ("a",), ("is_latest",))
 
@@ -68,3 +71,27 @@ def test_the_form_of_columns_is_of_names_types_and_origins_alone() -> None:
     others = ({"type": parse_type("decimal(20,6)")}, {"rule": Take("o")}, {"name": "amount"})
     assert [with_price(**change) == form for change in others] == [False] * len(others)
     assert form_of(replace(QUOTES, columns=QUOTES.columns[::-1])) == form
+
+
+def test_a_former_name_that_is_said_later_makes_rows_outdated_that_have_no_value_of_it() -> None:
+    """The deployment said that partitions are made again, and nothing found them to be."""
+    contracts = shipped_contracts()
+    table, source = (
+        contracts.table("fact_sales_order"),
+        of_kind(contracts.dataset("sales").source, Database, "test", "sales"),
+    )
+    before = replace(table, basis=basis_of(table, source))
+    said = tuple(
+        replace(
+            each,
+            fields=tuple(
+                replace(field, was=("amount",)) if field.name == "units_sold" else field for field in each.fields
+            ),
+        )
+        for each in source.tables
+    )
+    after = replace(table, basis=basis_of(table, replace(source, tables=said)))
+    written = RowLayout.of(before)
+    assert why_outdated(written, stored_schema(table), before) == ""
+    assert why_outdated(written, stored_schema(table), after)
+    assert why_outdated(RowLayout.of(after), stored_schema(table), after) == ""
