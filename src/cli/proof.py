@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from core.errors import Misuse
 if TYPE_CHECKING:
     from auditor.proof.links import Links
     from aws.deployment import Deployment
+    from notary.prove import AnchorsAsRead
 
 app = group("Prove by signature that the past was not rewritten.")
 
@@ -104,23 +105,29 @@ def list_anchors(
     raise typer.Exit(FINDINGS if problems else FINE)
 
 
+def read_all_anchors(deployed: Deployment, datasets: Sequence[str], *, bucket: str) -> AnchorsAsRead:
+    """The anchors of these datasets as they are now: to be read before the chains that they speak of."""
+    from aws.anchors import S3AnchorStore
+    from notary.prove import AnchorsAsRead
+
+    return AnchorsAsRead.of(S3AnchorStore(deployed.clients("s3"), _anchor_bucket(deployed, bucket)), datasets)
+
+
 def prove_anchors(
-    deployed: Deployment, chains: Mapping[str, Links], *, keys: list[Path], bucket: str
+    anchors: AnchorsAsRead, chains: Mapping[str, Links], *, keys: list[Path]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(how far each dataset's chain is proven, what denies it) by these public keys, as rows."""
     import datetime as dt
 
-    from aws.anchors import S3AnchorStore
     from cli.signatures import holds, read_public_key
     from notary.prove import Chained, prove_chain
 
     trusted = [read_public_key(file) for file in keys]
-    store = S3AnchorStore(deployed.clients("s3"), _anchor_bucket(deployed, bucket))
     proofs, failures = [], []
     for name, links in chains.items():
         chained = Chained(links.hashes, links.head.number)
         proven = prove_chain(
-            name, chained=chained, anchors=store, trusted=trusted, holds=holds, now=dt.datetime.now(dt.UTC)
+            name, chained=chained, anchors=anchors, trusted=trusted, holds=holds, now=dt.datetime.now(dt.UTC)
         )
         proofs.append(
             {

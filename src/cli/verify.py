@@ -12,7 +12,7 @@ from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, AtScale, Dataset, Environment, From, Json, Resume, To
 from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
-from cli.proof import AnchorBucket, PublicKeys, prove_anchors
+from cli.proof import AnchorBucket, PublicKeys, prove_anchors, read_all_anchors
 from cli.ranges import range_of
 from core.errors import Misuse
 
@@ -69,8 +69,10 @@ def verify(
     restated: list[dict[str, Any]] = []
     uncertified: list[dict[str, Any]] = []
     chains: dict[str, Links] = {}
+    datasets = datasets_of(deployed, dataset, operation="verify")
+    signed = read_all_anchors(deployed, datasets, bucket=anchors) if public_key else None
     with steps() as progress:
-        for name in datasets_of(deployed, dataset, operation="verify"):
+        for name in datasets:
             with progress.step(f"verifying {name}"):
                 verified = prove(
                     deployed.contracts, name, records=records, partitions=partitions, start=first, end=last, workers=16
@@ -90,8 +92,8 @@ def verify(
             uncertified += ({"dataset": name, **asdict(each)} for each in verified.uncertified)
             chains[name] = verified.links
     proofs: list[dict[str, Any]] = []
-    if public_key:
-        proofs, denied = prove_anchors(deployed, chains, keys=public_key, bucket=anchors)
+    if public_key and signed:
+        proofs, denied = prove_anchors(signed, chains, keys=public_key)
         failures += denied
     if as_json:
         said = {"verified": totals, "failures": failures, "restated": restated, "uncertified": uncertified}

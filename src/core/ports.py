@@ -204,6 +204,14 @@ class Signer(Protocol):
         ...
 
 
+class AnchorReader(Protocol):
+    """A dataset's anchors as they were read."""
+
+    def read_all(self, dataset: str) -> Iterable[tuple[int, bytes | None]]:
+        """Each number of a dataset's anchors, ascending, with its object; None where it cannot be what it was."""
+        ...
+
+
 class AnchorStore(Protocol):
     """Objects that are written once: what counts is the first that was ever written under a key, deleted or not."""
 

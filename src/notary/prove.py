@@ -6,14 +6,14 @@ has to be: so a key may be rotated, and who trusts the new one alone proves the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.audit.anchors import FIRST_PREVIOUS, Anchor, anchor_key, anchor_prefix, fingerprint
 from core.audit.certificate import certificate_key, head_key
 from core.errors import InvalidData
-from core.ports import AnchorStore
+from core.ports import AnchorReader, AnchorStore
 
 LATEST = timedelta(hours=26)  # the oldest that the last anchor may be: its notary's heartbeat, and time to be late
 SKEW = timedelta(minutes=5)  # between the notary's clock and that of whoever proves
@@ -27,6 +27,22 @@ class Chained:
 
     hashes: Mapping[int, str]
     head: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorsAsRead:
+    """Anchors by dataset, as a store had them at one time."""
+
+    bodies: Mapping[str, Sequence[tuple[int, bytes | None]]]
+
+    @classmethod
+    def of(cls, store: AnchorStore, datasets: Iterable[str]) -> AnchorsAsRead:
+        """All of these datasets, read now. Raises ``TransientFailure`` where the store does not answer."""
+        return cls({dataset: tuple(store.read_all(dataset)) for dataset in datasets})
+
+    def read_all(self, dataset: str) -> Iterable[tuple[int, bytes | None]]:
+        """As the store gave them."""
+        return self.bodies[dataset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +65,15 @@ def prove_chain(
     dataset: str,
     *,
     chained: Chained,
-    anchors: AnchorStore,
+    anchors: AnchorReader,
     trusted: Sequence[bytes],
     holds: Holds,
     now: datetime,
 ) -> Proven:
     """Hold a dataset's certificates to its anchors, and these to the keys that are ``trusted`` (DER).
+
+    The anchors have to be read before the certificates (``AnchorsAsRead``): one that is signed in between speaks of a
+    certificate that was not there yet.
 
     Raises ``TransientFailure`` where a store does not answer.
     """
@@ -69,7 +88,7 @@ def prove_chain(
     return Proven(dataset, len(chain), last.number, first.signed_at, last.signed_at, tuple(problems))
 
 
-def read_anchors(anchors: AnchorStore, dataset: str) -> tuple[list[Anchor], list[str]]:
+def read_anchors(anchors: AnchorReader, dataset: str) -> tuple[list[Anchor], list[str]]:
     """All anchors that can be read, in order, and what is wrong with their chain."""
     chain: list[Anchor] = []
     problems: list[str] = []

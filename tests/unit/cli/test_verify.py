@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.commands import Command
 from tests.support.signed_account import SignedAccount
 from tests.unit.cli.conftest import REPOSITORY, Account
 
+from auditor.prove import Verified, verify
 from core.errors import AlteredProof
 
 pytestmark = pytest.mark.usefixtures("dev")
@@ -49,6 +51,22 @@ def test_a_signed_chain_is_proven_by_the_public_key(signed: SignedAccount, starm
     assert [(proof["signed_until"], proof["failures"]) for proof in said["proven"]] == [(3, 0)]
     listed = starmend("proof", "anchors", "--dataset", "quotes", "--json")
     assert (listed.code, [row["certificate"] for row in listed.data["anchors"]]) == (0, [3])
+
+
+def test_what_is_certified_and_signed_while_it_is_verified_is_not_missing(
+    signed: SignedAccount, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain was read first and its anchors last: it said that the newest certificate was signed and is missing."""
+
+    def verified_meanwhile(*given: Any, **named: Any) -> Verified:
+        verified = verify(*given, **named)
+        signed.issue(17)
+        signed.sign()
+        return verified
+
+    monkeypatch.setattr("auditor.prove.verify", verified_meanwhile)
+    said = starmend("verify", "--dataset", "quotes", "--public-key", KEY, "--json")
+    assert (said.code, said.data["failures"], [proof["signed_until"] for proof in said.data["proven"]]) == (0, [], [3])
 
 
 def test_a_key_that_cannot_be_written_is_refused_by_name(signed: SignedAccount, starmend: Command) -> None:
