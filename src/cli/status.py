@@ -13,7 +13,7 @@ from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, Environment, Json
 from cli.output import FINDINGS, FINE, out, print_json, say, show, steps
-from core.contract.model import Contract, Contracts, Database, SourceTable, Table
+from core.contract.model import Contract, Contracts, Database, Feed, SourceTable, Table
 from core.errors import StarmendError
 from core.time import at_epoch, iso, parse_athena_instant
 
@@ -40,7 +40,7 @@ def status(
     """Say whether all is complete, and until when each table is.
 
     By the auditor's own rows of the last two months. Exits with 1 where something is missing, alarmed, older than
-    promised, or was never audited.
+    promised, was never audited, or could not be read.
     """
     from auditor.changes.progress import change_progress
     from auditor.standing.reading import read_standing
@@ -53,14 +53,16 @@ def status(
     sourced = [contract for contract in deployed.contracts if contract.source]
     with steps() as progress:
         with progress.step("asking how fresh the tables are"):
-            fresh = _freshness(deployed)
+            asked = _freshness(deployed)
+            fresh = asked or []
         with progress.step("reading what the auditor knows"):
             stale = _stale(fresh)
             known = [
                 read_standing(records, contract, now=now, stale=stale.get(contract.dataset, ())) for contract in sourced
             ]
             changes = {contract.dataset: change_progress(records, contract, now=now) for contract in sourced}
-    said = verdict(known)
+    owes_points = any(isinstance(contract.source, Feed) for contract in sourced)
+    said = verdict(known, unread=["how fresh the tables are"] if asked is None and owes_points else ())
     rows = _progress(deployed, sourced) if progress_too else []
     if as_json:
         more = {"progress": rows} if progress_too else {}
@@ -94,8 +96,8 @@ def decisions(dataset: DatasetStanding) -> list[str]:
     return [*paused, *(f"{name} is {silence}" for name, silence in sorted(dataset.silences.items()))]
 
 
-def _freshness(deployed: Deployment) -> list[Freshness]:
-    """Freshness of every fact; none where Athena cannot be asked, which is said."""
+def _freshness(deployed: Deployment) -> list[Freshness] | None:
+    """Freshness of every fact; None where Athena cannot be asked, which is said."""
     from auditor.page.reading.freshness import read_freshness
     from cli.report import sources_of
 
@@ -103,7 +105,7 @@ def _freshness(deployed: Deployment) -> list[Freshness]:
         return read_freshness(sources_of(deployed), utc_now())
     except StarmendError as error:
         say(f"freshness is not shown: {error}")
-        return []
+        return None
 
 
 def _stale(fresh: Sequence[Freshness]) -> dict[str, list[str]]:

@@ -112,10 +112,10 @@ class Verdict:
     complete: bool
 
 
-def verdict(datasets: Sequence[DatasetStanding]) -> Verdict:
-    """The verdict, and what it rests on."""
+def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) -> Verdict:
+    """The verdict, and what it rests on; ``unread`` names what could not be looked at, which is not complete then."""
     tables = [table for dataset in datasets for table in dataset.tables]
-    problems = []
+    problems = [f"{name} could not be read" for name in unread]
     for dataset in datasets:
         if missing := sum(table.missing for table in dataset.tables):
             problems.append(f"{missing:,} missing in {dataset.dataset}")

@@ -17,6 +17,7 @@ from auditor.evidence.completeness import completeness_key
 from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import Cause
 from aws.athena import Athena
+from core.errors import NotGranted
 from core.time import format_second
 
 pytestmark = pytest.mark.usefixtures("dev")
@@ -101,3 +102,19 @@ def test_progress_has_objects_ids_and_rows_and_a_feed_has_no_ids(account: Accoun
     assert rows["sales", "sales_order"]["newest_row"] == NOW.isoformat(timespec="seconds")
     assert {row["processed"] for (dataset, _), row in rows.items() if dataset == "quotes"} == {None}
     assert "source rows are not shown" in said.err
+
+
+def test_what_nobody_can_tell_is_not_complete(
+    account: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Athena was not to be asked, no feed was old, and all was complete."""
+    audited(account)
+    assert starmend("status").code == 0
+
+    def refused(_self: Athena, _sql: str) -> pd.DataFrame:
+        raise NotGranted("query", "analysts", "AccessDeniedException", "Take another role")
+
+    monkeypatch.setattr(Athena, "query", refused)
+    said = starmend("status", "--json")
+    assert (said.code, said.data["complete"]) == (1, False)
+    assert said.data["verdict"].startswith("incomplete: how fresh the tables are could not be read. ")
