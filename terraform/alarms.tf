@@ -44,7 +44,7 @@ locals {
     }
     secret-missing = {
       metric = "SecretMissing", above = var.alarm_thresholds.missing_secrets, datasets = local.feeds
-      text   = "The secret of %s has no value yet. Fill it: starmend secret set."
+      text   = "The secret of %s has no value yet (starmend secret set), or cannot be read: the pull function's log says why."
     }
   }
 

@@ -27,6 +27,8 @@ can do about it. ``str(error)`` holds all of them on one line.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -123,6 +125,19 @@ class ObjectConflict(PipelineBug, FileExistsError):
 
 class IdOutOfOrder(PipelineBug, ValueError):
     """A sequential id that is not exactly one greater than the stored one."""
+
+
+def shown(error: BaseException) -> str:
+    """An error for a log: in its own words where they are ours, else its type and the line that raised it.
+
+    The words of a library's error may hold what it was given, a secret even.
+    """
+    if isinstance(error, StarmendError):
+        return str(error)
+    places = [
+        f" at {PurePath(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return type(error).__name__ + (places[-1] if places else "")
 
 
 def of_kind(value: object, kind: type[T], operation: str, place: str) -> T:

@@ -43,7 +43,9 @@ TRIGGER_DELAY = Metric(
     watched=False,
 )
 PROVIDER_REFUSED = Metric("ProviderRefused", "points that the provider refused: the token, or what is asked with it")
-SECRET_MISSING = Metric("SecretMissing", "points not asked for, because the provider's secret has no value")
+SECRET_MISSING = Metric(
+    "SecretMissing", "points not asked for, because the provider's secret has no value or is not read"
+)
 POINTS_LIMITED = Metric("PointsLimited", "points that the provider's rate limit left out", watched=False)
 POINTS_UNANSWERED = Metric("PointsUnanswered", "points not asked for in the time of their batch", watched=False)
 PROVIDER_BROKEN = Metric("ProviderBroken", "points whose answer made no sense")

@@ -20,12 +20,12 @@ def epoch(text: str) -> int:
 
 def iso(instant: int) -> str:
     """``2026-11-20T14:30:00Z``."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_second(datetime.fromtimestamp(instant, UTC))
 
 
 def format_second(at: datetime) -> str:
-    """``2026-11-20T14:30:00Z``: an aware instant, cut to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """``2026-11-20T14:30:00Z``: an aware instant, cut to the second; a year has four digits, as ISO 8601 wants it."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def at_epoch(seconds: float) -> datetime:

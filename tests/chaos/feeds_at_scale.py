@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +37,7 @@ class BusyFeed(FeedSimulation):
     def __init__(self, provider: BusyProvider, entities: list[str], folder: Path) -> None:
         contracts = contracts_of(entities, folder, START.date())
         super().__init__(provider, contracts=contracts, dataset=DATASET, at=START)  # type: ignore[arg-type]
-        self.acquisition.runtime.pool = ThreadPoolExecutor(1)  # the waits of several threads would add up
+        self.acquisition.runtime.concurrent_calls = 1  # the waits of several threads would add up
         provider.time = self.acquisition.time
 
     def hour(self, at: dt.datetime) -> None:

@@ -1,18 +1,21 @@
 """A round of calls: many entities of one provider at once, until there is no use in going on.
 
-A refused token and a missing secret end the round for all entities: one call shows it, a hundred would be a storm. A
-limit is waited for once, if the provider names a pause that the round has time for; one without a pause ends the round.
+A refused token and a secret that is missing or cannot be read end the round for all entities: one call shows it, a
+hundred would be a storm. What was answered until then counts. A limit is waited for once, if the provider names a pause
+that the round has time for; one without a pause ends the round. Whatever else goes wrong with an answer is the fault of
+its own entities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from threading import Event
 
-from core.errors import BadContract, InvalidData
-from ingestion.providers.answers import Answer, Data, Limited, NotEntitled
+from core.audit.history import Evidence
+from core.errors import BadContract, InvalidData, PipelineBug, StarmendError, TransientFailure, shown
+from ingestion.providers.answers import Answer, Broken, Data, Limited, NotEntitled
 from ingestion.pull.pace import Clock, Pace
 
 CONCURRENT_CALLS = 16  # of a container to one provider
@@ -21,28 +24,34 @@ Call = Callable[[Sequence[str]], Mapping[str, Answer]]  # entities that are aske
 
 
 class Round:
-    """One batch's calls to one provider. ``until`` (monotonic) ends it; calls still open then are given up."""
+    """One batch's calls to one provider. ``until`` (monotonic) ends it; calls still open then are given up.
 
-    def __init__(self, *, pace: Pace, clock: Clock, until: float) -> None:
+    ``secret_unread`` says why the secret was not read where that ended the round. ``failure`` is what ended it for a
+    reason that is no entity's: whoever has no answer is to be asked for again.
+    """
+
+    def __init__(self, *, pace: Pace, clock: Clock, until: float, at_once: int = CONCURRENT_CALLS) -> None:
         self._pace = pace
+        self._at_once = at_once
         self._clock = clock
         self._until = until
         self._over = Event()
-        self.secret_missing: InvalidData | None = None
+        self.secret_unread: InvalidData | PipelineBug | None = None
+        self.failure: StarmendError | None = None
 
-    def ask_all(self, entities: Sequence[str], call: Call, pool: Executor, *, together: int = 1) -> Mapping[str, Asked]:
+    def ask_all(self, entities: Sequence[str], call: Call, *, together: int = 1) -> Mapping[str, Asked]:
         """The answers that came, with this machine's time of each; a call asks for so many entities ``together``.
 
-        Raises what ``call`` raises, but for a missing secret, which is kept in ``secret_missing``.
+        The threads are the round's own: calls that a provider leaves hanging take none from another's.
         """
         groups = [entities[first : first + together] for first in range(0, len(entities), together)]
         self._pace.announce(min(len(groups), CONCURRENT_CALLS))
+        pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="provider")
         futures = [pool.submit(self.ask, group, call) for group in groups]
         wait(futures, timeout=max(0.0, self._until - self._clock.monotonic()))
         self._over.set()
         answers = [future.result() for future in futures if future.done()]
-        for future in futures:
-            future.cancel()
+        pool.shutdown(wait=False, cancel_futures=True)
         return {entity: answer for group in answers for entity, answer in group.items()}
 
     def turn(self) -> bool:
@@ -54,20 +63,27 @@ class Round:
         for attempt in range(2):
             if not self.turn():
                 return {}
-            try:
-                answers = call(entities)
-            except BadContract:
-                raise
-            except InvalidData as error:
-                self.secret_missing = error
-                self._over.set()
-                return {}
+            answers = self._answers(entities, call)
             fetched_at = self._clock.now()
             for answer in answers.values():
                 self._note(answer, last=attempt == 1)
             if self._over.is_set() or not any(isinstance(answer, Limited) for answer in answers.values()):
                 break
         return {entity: (answer, fetched_at) for entity, answer in answers.items()}
+
+    def _answers(self, entities: Sequence[str], call: Call) -> Mapping[str, Answer]:
+        """The answers of a call; none where the round is over by what it raised."""
+        try:
+            return call(entities)
+        except (BadContract, TransientFailure) as error:
+            self.failure = error
+        except (InvalidData, PipelineBug) as error:  # the secret store's: there is no other in a call
+            self.secret_unread = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is these entities' and not their neighbours'
+            broken = Broken(f"its answer could not be read ({shown(error)})", Evidence("", 0, "", ""))
+            return dict.fromkeys(entities, broken)
+        self._over.set()
+        return {}
 
     def _note(self, answer: Answer, *, last: bool) -> None:
         if isinstance(answer, Data) and answer.provider_time is not None:

@@ -2,19 +2,22 @@
 
 A message comes back only where that can help: the stream or the secret store did not answer, or it is no request for
 points (and goes to the dead letters). A provider's failure is no reason, for the minute is over when the message
-returns: the gap is the auditor's to fill.
+returns: the gap is the auditor's to fill. A feed that fails, whatever the reason, keeps no line of another feed from
+being written, and an answer none of another entity.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from core.audit.broken_answers import BrokenAnswers, keep_broken
-from core.errors import StarmendError, TransientFailure
+from core.contract.model import Entity
+from core.errors import InvalidData, StarmendError, TransientFailure, shown
 from core.feeds.providers import needed_fields
 from core.metrics import (
     POINTS_LIMITED,
@@ -26,8 +29,9 @@ from core.metrics import (
     TRIGGER_DELAY,
 )
 from core.ports import Log, StreamRecord
+from ingestion.providers.answers import Answer
 from ingestion.pull.ask import Round
-from ingestion.pull.decide import Skip, Write, decide
+from ingestion.pull.decide import Skip, Why, Write, decide
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
@@ -35,6 +39,7 @@ from ingestion.request.message import PointsDue, read_points_due
 
 STALE_AFTER = 2  # intervals that a message may wait: by then a newer one has been sent for every entity
 NAMED_IN_LOG = 5
+GO_BACK = "messages go back to the queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,14 @@ def pull_batch(
     messages: Sequence[Message],
     *,
     client_of: Callable[[str], FeedClient],
-    pool: Executor,
     clock: Clock,
     log: Log,
     until: float,
 ) -> PullReport:
     """Ask for the points of these messages and write them to their streams, done before ``until`` (monotonic).
 
-    ``client_of`` raises ``KeyError`` for a dataset that is no feed.
+    ``client_of`` raises ``KeyError`` for a dataset that is no feed. Feeds are pulled side by side, so that one whose
+    provider hangs leaves the others their time.
     """
     failed: set[str] = set()
     due: dict[str, dict[str, PointsDue]] = {}
@@ -80,21 +85,24 @@ def pull_batch(
             continue
         due.setdefault(points.dataset, {})[message.id] = points
         sent[message.id] = message.sent_at
-    written, skipped = 0, Counter[str]()
+    clients: dict[str, FeedClient] = {}
     for dataset, requests in due.items():
         try:
-            client = client_of(dataset)
-            fresh = _fresh(client, requests, sent, now=clock.now().timestamp())
-            skipped["stale"] += sum(len(request.entities) for id_, request in requests.items() if id_ not in fresh)
-            outcome = _pull(client, fresh, pool=pool, clock=clock, until=until)
-        except (KeyError, TransientFailure) as error:
-            log.error("messages go back to the queue", dataset=dataset, messages=len(requests), error=str(error))
+            clients[dataset] = client_of(dataset)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this feed's and not its neighbours'
+            problem = f"no contract names such a feed ({error})" if isinstance(error, KeyError) else shown(error)
+            log.error(GO_BACK, dataset=dataset, messages=len(requests), error=problem)
             failed |= set(requests)
-            continue
-        failed |= outcome.failed
-        written += outcome.written
-        skipped += outcome.skipped
-    return PullReport(tuple(message.id for message in messages if message.id in failed), written, dict(+skipped))
+
+    def pull(dataset: str) -> _Outcome:
+        return _pulled(clients[dataset], due[dataset], sent, clock=clock, until=until)
+
+    with ThreadPoolExecutor(max(1, len(clients)), thread_name_prefix="feed") as beside:
+        outcomes = list(beside.map(pull, clients) if len(clients) > 1 else map(pull, clients))
+    failed |= {id_ for outcome in outcomes for id_ in outcome.failed}
+    skipped = sum((outcome.skipped for outcome in outcomes), Counter[str]())
+    ids = tuple(message.id for message in messages if message.id in failed)
+    return PullReport(ids, sum(outcome.written for outcome in outcomes), dict(+skipped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,27 @@ class _Outcome:
     failed: frozenset[str]
     written: int
     skipped: Counter[str]
+
+
+def _pulled(
+    client: FeedClient,
+    requests: Mapping[str, PointsDue],
+    sent: Mapping[str, float | None],
+    *,
+    clock: Clock,
+    until: float,
+) -> _Outcome:
+    """The outcome of one feed's messages; raises nothing."""
+    try:
+        fresh = _fresh(client, requests, sent, now=clock.now().timestamp())
+        stale = sum(len(request.entities) for id_, request in requests.items() if id_ not in fresh)
+        outcome = _pull(client, fresh, clock=clock, until=until)
+        return replace(outcome, skipped=outcome.skipped + Counter(stale=stale))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this feed's and not its neighbours'
+        client.log.error(GO_BACK, dataset=client.dataset, messages=len(requests), error=shown(error))
+        if not isinstance(error, TransientFailure):
+            client.metrics.add(PROVIDER_BROKEN, len(_newest(requests)))  # its alarm leads to the log
+        return _Outcome(frozenset(requests), 0, Counter())
 
 
 def _fresh(
@@ -112,9 +141,7 @@ def _fresh(
     return {id_: due for id_, due in requests.items() if (sent[id_] or now) > oldest}
 
 
-def _pull(
-    client: FeedClient, requests: Mapping[str, PointsDue], *, pool: Executor, clock: Clock, until: float
-) -> _Outcome:
+def _pull(client: FeedClient, requests: Mapping[str, PointsDue], *, clock: Clock, until: float) -> _Outcome:
     """An entity is asked for once, however many messages name it; the newest request is the one that is answered."""
     known = client.entities()
     newest = _newest(requests)
@@ -122,37 +149,35 @@ def _pull(
     if unknown:
         client.log.warning("the contract does not name them", dataset=client.dataset, entities=unknown[:NAMED_IN_LOG])
     client.forget_refusals()
-    calls = Round(pace=client.live_pace, clock=clock, until=until)
+    calls = Round(pace=client.live_pace, clock=clock, until=until, at_once=client.at_once)
     asked = [name for name in newest if name in known]
     live = client.live
     call = partial(live.provider.live_all, turn=calls.turn)
-    answers = calls.ask_all(asked, call, pool, together=live.entities_per_call)
+    answers = calls.ask_all(asked, call, together=live.entities_per_call)
     needed = needed_fields(client.contract, client.feed, "live")
-    decisions: list[Write | Skip] = []
-    for name in asked:
-        if name not in answers:
-            decisions.append(_unanswered(name, calls))
-            continue
-        answer, fetched_at = answers[name]
-        decisions.append(
-            decide(
-                known[name],
-                answer,
-                contract=client.contract,
-                feed=client.feed,
-                calendar=client.calendar,
-                needed=needed,
-                fetched_at=fetched_at,
-            )
-        )
+    judge = partial(decide, contract=client.contract, feed=client.feed, calendar=client.calendar, needed=needed)
+    decisions = [
+        _decided(judge, known[name], *answers[name]) if name in answers else _unanswered(name, calls) for name in asked
+    ]
     writes = [decision for decision in decisions if isinstance(decision, Write)]
     skips = [decision for decision in decisions if isinstance(decision, Skip)]
     records = [StreamRecord(write.entity, write.line) for write in writes]
     lost = {writes[index].entity for index in deliver(client.stream, records, clock=clock, log=client.log, until=until)}
+    again = lost
+    if calls.failure is not None:
+        again = lost | set(asked) - answers.keys()
+        client.log.error(GO_BACK, dataset=client.dataset, points=len(again), error=str(calls.failure))
     _note_broken(client, skips, newest)
-    failed = frozenset(id_ for id_, due in requests.items() if lost.intersection(due.entities))
+    failed = frozenset(id_ for id_, due in requests.items() if again.intersection(due.entities))
     _report(client, writes, skips, newest, lost)
     return _Outcome(failed, len(writes) - len(lost), Counter(skip.why for skip in skips))
+
+
+def _decided(judge: Callable[..., Write | Skip], entity: Entity, answer: Answer, fetched_at: datetime) -> Write | Skip:
+    try:
+        return judge(entity, answer, fetched_at=fetched_at)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this entity's and not its neighbours'
+        return Skip(entity.name, "broken", f"its answer could not be read ({shown(error)})")
 
 
 def _note_broken(client: FeedClient, skips: Sequence[Skip], slots: Mapping[str, int]) -> None:
@@ -181,8 +206,9 @@ def _newest(requests: Mapping[str, PointsDue]) -> dict[str, int]:
 
 
 def _unanswered(entity: str, calls: Round) -> Skip:
-    if calls.secret_missing is not None:
-        return Skip(entity, "secret_missing", str(calls.secret_missing))
+    if calls.secret_unread is not None:
+        why: Why = "secret_missing" if isinstance(calls.secret_unread, InvalidData) else "secret_refused"
+        return Skip(entity, why, str(calls.secret_unread))
     return Skip(entity, "unanswered", "not asked: the round ended before")
 
 
@@ -190,6 +216,7 @@ _METRICS = {
     "token_refused": PROVIDER_REFUSED,
     "not_entitled": PROVIDER_REFUSED,
     "secret_missing": SECRET_MISSING,
+    "secret_refused": SECRET_MISSING,
     "limited": POINTS_LIMITED,
     "unanswered": POINTS_UNANSWERED,
     "broken": PROVIDER_BROKEN,
@@ -198,6 +225,7 @@ _REMEDIES = {
     "token_refused": "the provider refuses the token: starmend secret set {secret}",
     "not_entitled": "the token is good, but not for this: look at the provider's plan",
     "secret_missing": "the secret has no value: starmend secret set {secret}",
+    "secret_refused": "the secret {secret} is there and cannot be read",
     "limited": "the provider limits us; it goes on by itself",
     "unanswered": "the round ended before; the auditor fetches them",
     "broken": "the provider's answer makes no sense; nothing was written",

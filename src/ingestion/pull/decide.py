@@ -20,7 +20,17 @@ from core.feeds.point_rules import broken_rule
 from core.time import format_second
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
 
-Why = Literal["closed", "no_data", "token_refused", "not_entitled", "limited", "broken", "secret_missing", "unanswered"]
+Why = Literal[
+    "closed",
+    "no_data",
+    "token_refused",
+    "not_entitled",
+    "limited",
+    "broken",
+    "secret_missing",
+    "secret_refused",
+    "unanswered",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,12 @@ def decide(
     instant = clock.timestamp()
     slot = slot_of((answer.slot_time or clock).timestamp(), feed.every)
     first, last = validity(entity)
-    if not is_expected(calendar, slot) or not first <= slot < last:
+    try:
+        is_open = is_expected(calendar, slot)
+    except InvalidData as error:  # a clock that is years off, or a calendar that has run out
+        detail = f"the provider's clock shows {format_second(clock)}, and of that nothing is known: {error.problem}"
+        return Skip(entity.name, "broken", f"{detail}. {error.remedy}")
+    if not is_open or not first <= slot < last:
         return Skip(entity.name, "closed", f"the provider's clock shows {format_second(clock)}")
     values = answer.points[0].values
     if lacking := [name for name in needed if values.get(name) is None]:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from core.contract.model import Contract, Entity, Feed, TradingCalendar
 from core.ports import Log, Metrics, ObjectWriter, Stream
 from ingestion.providers.build import Source
+from ingestion.pull.ask import CONCURRENT_CALLS
 from ingestion.pull.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
 class FeedClient:
-    """One feed with its providers, their pace, and its stream; ``notes`` tell the auditor of broken answers."""
+    """One feed with its providers, their pace, and its stream; ``notes`` tell the auditor of broken answers.
+
+    Live, so many calls go ``at_once``.
+    """
 
     contract: Contract
     feed: Feed
@@ -26,6 +30,7 @@ class FeedClient:
     metrics: Metrics
     log: Log
     notes: Callable[[], ObjectWriter] | None = None
+    at_once: int = CONCURRENT_CALLS
 
     @property
     def dataset(self) -> str:

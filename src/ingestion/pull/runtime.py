@@ -1,10 +1,9 @@
-"""The runtime of the pull function, kept between batches: providers with their connections, paces, threads."""
+"""The runtime of the pull function, kept between batches: providers with their connections and paces."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -56,13 +55,12 @@ class PullRuntime:
         self._metrics_of = metrics_of
         self._flush_metrics = flush_metrics
         self._urls = urls
-        self._connections = concurrent_calls
+        self.concurrent_calls = concurrent_calls
         self._records = records
         self._clients: dict[tuple[str, int], FeedClient] = {}
         self._ledgers: dict[str, Ledger] = {}
         self.clock = clock
         self.log = log
-        self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
 
     def client(self, dataset: str, every: int = 0) -> FeedClient:
         """The client of a feed; ``every`` (seconds, 0: the contract's) is the cadence of an earlier contract.
@@ -77,7 +75,7 @@ class PullRuntime:
 
     def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
         """Pull one batch, done before ``until`` (monotonic)."""
-        return pull_batch(messages, client_of=self.client, pool=self.pool, clock=self.clock, log=self.log, until=until)
+        return pull_batch(messages, client_of=self.client, clock=self.clock, log=self.log, until=until)
 
     def answer(self, event: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
         """SQS's event in, its partial batch response out, within the time that the function has left."""
@@ -112,6 +110,7 @@ class PullRuntime:
             metrics=self._metrics_of(dataset),
             log=self.log,
             notes=self._records,
+            at_once=self.concurrent_calls,
         )
 
     def _source(self, feed: model.Feed, spec: model.Provider, url: str) -> Source:
@@ -121,7 +120,7 @@ class PullRuntime:
             secret=feed.secret,
             secrets=self._secrets,
             url=url,
-            connections=self._connections,
+            connections=self.concurrent_calls,
             taken={field.name for field in provider_fields(feed)},
             attributes={entity.name: entity.attributes for entity in feed.entities},
             step=STEPS.get(feed.calendar, 0),

@@ -24,7 +24,7 @@ from core.audit.repair_jobs import (
     read_job,
     write_outcome,
 )
-from core.errors import InvalidData, StarmendError
+from core.errors import InvalidData, shown
 from core.ports import Log, ObjectStore
 from ingestion.repair.bad_records import keep_bad_record
 
@@ -72,9 +72,9 @@ def carry_out(clients: RepairClients, job: str) -> TaskResult:
     before, started = find_outcome(clients.records, job), clients.now()
     try:
         outcome, result = _do(clients, repair, before)
-    except StarmendError as error:
-        outcome = replace(before or RepairOutcome("failed"), result="failed", reason=str(error))
-        result = TaskResult(type(error).__name__, str(error), {})
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job is over and leaves an outcome
+        outcome = replace(before or RepairOutcome("failed"), result="failed", reason=shown(error))
+        result = TaskResult(type(error).__name__, shown(error), {})
     now = clients.now()
     effort = _effort(clients, outcome, before, (now - started).total_seconds())
     write_outcome(clients.records, job, replace(outcome, finished_at=int(now.timestamp()), effort=effort))

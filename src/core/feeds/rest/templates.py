@@ -19,7 +19,9 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
-from jmespath.visitor import Options
+from jmespath.visitor import Options, TreeInterpreter
+
+from core.json import UNREADABLE
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 OF_CALLS = frozenset({"entity", "entities", "start", "end", "count"})
@@ -106,12 +108,30 @@ class _Exact(Functions):  # type: ignore[misc]
 _EXACT = Options(custom_functions=_Exact())
 
 
+class _Interpreter(TreeInterpreter):  # type: ignore[misc]
+    """JMESPath's interpreter, to which values that have no order are null, as its specification has it.
+
+    Its own compares text with numbers and NaN as Python does, which raises.
+    """
+
+    def visit_comparator(self, node: Mapping[str, Any], value: object) -> object:
+        try:
+            return super().visit_comparator(node, value)
+        except (TypeError, InvalidOperation):
+            return None
+
+
 class Expression(ParsedResult):  # type: ignore[misc]
     """A JMESPath that may be asked of many documents."""
 
     def search(self, value: object, options: Options = _EXACT) -> Any:
-        """What it leads to. Raises ``JMESPathError``."""
-        return super().search(value, options)
+        """What it leads to. Raises ``JMESPathError``, whatever the document is."""
+        try:
+            return _Interpreter(options).visit(self.parsed, value)
+        except JMESPathError:
+            raise
+        except (*UNREADABLE, ArithmeticError) as error:
+            raise JMESPathError(f"{self.expression}: {type(error).__name__}: {error}") from error
 
 
 @lru_cache(maxsize=4096)

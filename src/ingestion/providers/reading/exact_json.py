@@ -1,7 +1,8 @@
 """JSON without floats: a number with a fraction becomes a ``Decimal`` with the provider's own digits.
 
 What no decimal can hold (an exponent of twenty digits, an integer of thousands) stays the text that it was, and NaN and
-infinities are decimals of that kind: each is the fault of its own field, never of the document.
+infinities are decimals of that kind: each is the fault of its own field, never of the document. A document that is
+nested deeper than anybody writes is none: whatever walks through it later would run out of stack.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import json
 from decimal import Decimal, InvalidOperation
 
 LONGEST_INTEGER = 100  # digits; far beyond every column
+DEEPEST = 200  # levels; a line holds a value of half as many (``core.feeds.lines``)
 
 
 def read_exact(body: bytes) -> object:
     """Parse a document. Raises ``ValueError`` for what is no JSON; NaN and infinities are read, as many write them."""
     try:
-        return json.loads(body, parse_float=_decimal, parse_int=_integer, parse_constant=Decimal)
+        document = json.loads(body, parse_float=_decimal, parse_int=_integer, parse_constant=Decimal)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deeper(document, DEEPEST):
+        raise ValueError("nested too deeply")
+    return document
 
 
 def is_number(value: object) -> bool:
@@ -25,6 +30,21 @@ def is_number(value: object) -> bool:
     if isinstance(value, Decimal):
         return value.is_finite()
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_deeper(document: object, levels: int) -> bool:
+    """Whether there are containers on more levels, looked at level by level."""
+    level = [document] if isinstance(document, dict | list) else []
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _decimal(text: str) -> object:

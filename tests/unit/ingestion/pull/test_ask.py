@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.support.feeds import OPENING, PatientClock
 
 from core.audit.history import Evidence
-from core.errors import BadContract, InvalidData
+from core.errors import BadContract, InvalidData, NotGranted, OutOfReach
 from core.feeds.turns import Plan
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NotEntitled, Point
 from ingestion.pull.ask import Round
@@ -29,9 +28,8 @@ def asked(call: Callable[[str], Answer], *, seconds: float = 50) -> tuple[list[s
         calls.extend(entities)
         return {entity: call(entity) for entity in entities}
 
-    single = Round(pace=Pace(clock, Plan(600)), clock=clock, until=clock.monotonic() + seconds)
-    with ThreadPoolExecutor(1) as pool:
-        answers = single.ask_all(ENTITIES, counted, pool)
+    single = Round(pace=Pace(clock, Plan(600)), clock=clock, until=clock.monotonic() + seconds, at_once=1)
+    answers = single.ask_all(ENTITIES, counted)
     return sorted(answers), calls, single
 
 
@@ -57,15 +55,33 @@ def test_nonsense_from_one_does_not_stop_the_others() -> None:
     assert answered == ENTITIES
 
 
-def test_a_missing_secret_is_kept_and_a_wrong_contract_is_raised() -> None:
-    def fail(error: Exception) -> Callable[[str], Answer]:
-        def call(_entity: str) -> Answer:
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (InvalidData("read secret", "key", "is empty"), "secret_unread"),
+        (NotGranted("read secret", "key", "AccessDenied"), "secret_unread"),
+        (OutOfReach("read secret", "key", "no answer"), "failure"),
+        (BadContract("build", "x", "is no provider"), "failure"),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
+)
+def test_what_is_no_entitys_fault_ends_the_round_and_leaves_it_what_was_answered(error: Exception, kept: str) -> None:
+    answers = iter([GOOD, GOOD])
+
+    def call(_entity: str) -> Answer:
+        if (answer := next(answers, None)) is None:
             raise error
+        return answer
 
-        return call
+    answered, calls, single = asked(call)
+    assert (answered, calls) == (["A", "B"], ["A", "B", "C"])
+    assert getattr(single, kept) is error
 
-    answered, calls, single = asked(fail(InvalidData("read secret", "key", "is empty")))
-    assert (answered, calls) == ([], ["A"])
-    assert single.secret_missing is not None
-    with pytest.raises(BadContract):
-        asked(fail(BadContract("build", "x", "is no provider")))
+
+def test_an_answer_that_nobody_thought_of_is_broken_for_its_own_entity() -> None:
+    def call(entity: str) -> Answer:
+        return {"A": GOOD, "C": GOOD, "D": GOOD}[entity]
+
+    answered, _, single = asked(call)
+    assert answered == ENTITIES
+    assert single.failure is single.secret_unread is None

@@ -120,6 +120,17 @@ def test_a_comparison_asks_for_values_alone_and_is_not_tried_again(setting: Sett
     assert [request.values_only for request in setting.provider.asked] == [True]
 
 
+def test_an_error_that_nobody_thought_of_leaves_an_outcome_without_what_it_was_given(setting: Setting) -> None:
+    def ask(_request: Mapping[str, Any]) -> dict[str, Any]:
+        raise TypeError("'<' between a secret and a number")
+
+    setting.clients = replace(setting.clients, ask=ask)
+    key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
+    assert setting.carry_out(key).error == "TypeError"
+    assert setting.outcome(key).result == "failed"
+    assert setting.outcome(key).reason.startswith("TypeError at test_job.py:")
+
+
 def test_a_failure_leaves_an_outcome_that_keeps_what_was_answered(setting: Setting) -> None:
     setting.provider.results[120] = "limited"
     key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
