@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import takewhile, zip_longest
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from auditor.windows import DAY, HOUR, Window
 from core.audit.certificate import hash_of
 from core.audit.history import Evidence, Ranges
 from core.json import UNREADABLE, canonical_json
-from core.ports import ObjectReader, ObjectWriter
+from core.ports import Log, ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
 ROOT = "audit/absent/"
 SOONEST, LATEST = 6 * HOUR, 365 * DAY  # until an absence is asked for again
 NEAR = 7  # days that are no further apart are listed together
+Kept = TypeVar("Kept")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -48,8 +49,12 @@ class Absence:
 
     @property
     def key(self) -> str:
-        day = iso(self.ranges[0][0])[:10]
-        return f"{prefix(self.dataset, day)}{safe_name(self.entity)}-{hash_of(self.to_json())[:16]}.json"
+        return f"{self.name}-{hash_of(self.to_json())[:16]}.json"
+
+    @property
+    def name(self) -> str:
+        """The beginning of its key, before the hash of what it says."""
+        return f"{prefix(self.dataset, iso(self.ranges[0][0])[:10])}{safe_name(self.entity)}"
 
     def is_believed(self, now: int) -> bool:
         """Whether it counts as proven at that time."""
@@ -90,7 +95,7 @@ def place_from_data(data: Mapping[str, Any]) -> dict[str, Any]:
         "entity": data["entity"],
         "ranges": tuple((epoch(start), epoch(end)) for start, end in data["ranges"]),
         "found_at": epoch(data["found_at"]),
-        "evidence": tuple(Evidence(**answer) for answer in data["evidence"]),
+        "evidence": tuple(map(Evidence.from_data, data["evidence"])),
     }
 
 
@@ -148,19 +153,33 @@ def kept_absence(store: ObjectReader, key: str) -> Absence | None:
     stored = store.read(key)
     try:
         absence = Absence.from_json(stored.body) if stored else None
-        return absence if absence and absence.key == key else None
+        named = absence and f"{absence.name}-{hash_of(stored.body)[:16]}.json" if stored else None
+        return absence if named == key else None
     except UNREADABLE:
         return None
 
 
-def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Absence]:
-    """All absences that are kept for the windows' days, expired ones too, in order of key."""
-    bodies = bodies_of_days(store, f"{ROOT}dataset={dataset}/", windows, workers=workers)
-    return [Absence.from_json(body) for body in bodies]
+def read_absences(
+    store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8, log: Log | None = None
+) -> list[Absence]:
+    """All absences that are kept for the windows' days, expired ones too, in order of key.
+
+    One that cannot be read proves nothing: it is named to the ``log``, and its neighbours count.
+    """
+    folder = f"{ROOT}dataset={dataset}/"
+    return list(read_days(store, folder, windows, Absence.from_json, workers=workers, log=log))
 
 
-def bodies_of_days(store: ObjectReader, folder: str, windows: Iterable[Window], *, workers: int) -> list[bytes]:
-    """The objects in the windows' days, which are folders of a folder, in order of key.
+def read_days(
+    store: ObjectReader,
+    folder: str,
+    windows: Iterable[Window],
+    read: Callable[[bytes], Kept],
+    *,
+    workers: int,
+    log: Log | None,
+) -> Iterator[Kept]:
+    """What lies in the windows' days, which are folders of a folder, in order of key; not what cannot be read.
 
     Days that lie near each other are one listing: little lies in each, and most often nothing.
     """
@@ -169,7 +188,13 @@ def bodies_of_days(store: ObjectReader, folder: str, windows: Iterable[Window], 
     with ThreadPoolExecutor(workers) as pool:
         listed = pool.map(lambda span: list(_keys_between(store, folder, *span)), _spans(wanted))
         keys = [key for of_span in listed for key in of_span if key.rpartition("/")[0] in days]
-        return [each.body for each in pool.map(store.read, keys) if each]
+        for key, stored in zip(keys, pool.map(store.read, keys), strict=True):
+            try:
+                if stored:
+                    yield read(stored.body)
+            except UNREADABLE as error:
+                if log is not None:
+                    log.warning("evidence cannot be read, and proves nothing", object=key, reason=repr(error))
 
 
 def _spans(days: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from auditor.evidence.absent import bodies_of_days, place_from_data, place_to_data, safe_name, split_by_day
+from auditor.evidence.absent import place_from_data, place_to_data, read_days, safe_name, split_by_day
 from auditor.windows import Window
 from core.audit.certificate import hash_of
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.json import canonical_json
-from core.ports import ObjectReader
+from core.ports import Log, ObjectReader
 from core.time import iso
 
 ROOT = "audit/claims/"
@@ -107,10 +107,14 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(joined)
 
 
-def read_claims(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Claim]:
-    """All claims about the windows' days, in order of key."""
-    bodies = bodies_of_days(store, f"{ROOT}dataset={dataset}/", windows, workers=workers)
-    return [Claim.from_json(body) for body in bodies]
+def read_claims(
+    store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8, log: Log | None = None
+) -> list[Claim]:
+    """All claims about the windows' days, in order of key.
+
+    One that cannot be read claims nothing: it is named to the ``log``, and its neighbours count.
+    """
+    return list(read_days(store, f"{ROOT}dataset={dataset}/", windows, Claim.from_json, workers=workers, log=log))
 
 
 def prefix(dataset: str, day: str) -> str:

@@ -31,6 +31,11 @@ class Evidence:
     answer: str
     answered_at: str
 
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Evidence:
+        """Read what ``to_data`` gave; what another release added is passed over."""
+        return cls(data["request"], data["status"], data["answer"], data["answered_at"])
+
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
@@ -184,7 +189,7 @@ class HistoryOutcome:
             pending=_read(data["pending"]),
             reason=data["reason"],
             retry_after=data["retry_after"],
-            evidence=tuple(Evidence(**call) for call in data["evidence"]),
+            evidence=tuple(map(Evidence.from_data, data["evidence"])),
             values={epoch(slot): fields for slot, fields in data.get("told", {}).items()},
             bad=tuple(BadPoint.from_data(record) for record in data.get("bad", ())),
             **{name: _read(data.get(name, ())) for name in _OPTIONAL},

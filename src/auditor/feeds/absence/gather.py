@@ -21,7 +21,8 @@ def believed_absences(
 ) -> tuple[list[Absence], list[Absence]]:
     """The absences of the windows' days that are believed, and those of earlier releases that are no longer."""
     now = int(services.now().timestamp())
-    absences = read_absences(services.records, dataset, windows, workers=services.limits.workers)
+    workers, log = services.limits.workers, services.log
+    absences = read_absences(services.records, dataset, windows, workers=workers, log=log)
     believed = [absence for absence in absences if absence.is_believed(now)]
     return believed, [absence for absence in absences if not absence.is_believed(now)]
 
@@ -44,7 +45,7 @@ def weigh_claims(
         coverage.mark_absent(absence.entity, absence.ranges)
     windows = coverage.expectation.windows
     now = int(services.now().timestamp())
-    claims = read_claims(services.records, dataset, windows, workers=services.limits.workers)
+    claims = read_claims(services.records, dataset, windows, workers=services.limits.workers, log=services.log)
     claims += claims_of_expired(expired, now)
     circumstances = Weighing(dataset, feed, run, now)
     if claims:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes.log import MemoryLog
 from tests.fakes.objects import MemoryObjects
 
-from auditor.evidence.absent import Absence, absences_of, keep, read_absences
+from auditor.evidence.absent import Absence, absences_of, keep, kept_absence, read_absences
 from auditor.windows import DAY, HOUR, Window
+from core.audit.certificate import hash_of
 from core.audit.history import Evidence
+from core.json import canonical_json
 
 MONDAY = 1_795_392_000  # 2026-11-23
 EVIDENCE = (Evidence("GET /candle", 200, "[]", "Mon, 23 Nov 2026 20:00:00 GMT"),)
@@ -75,3 +80,25 @@ def test_what_was_altered_has_another_key() -> None:
     (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=MONDAY, proof="agreed")
     altered = Absence.from_json(absence.to_json().replace(b'"status":200', b'"status":404'))
     assert altered.key != absence.key
+
+
+def test_what_another_release_added_is_passed_over_and_what_cannot_be_read_proves_nothing() -> None:
+    """One of them ended every audit of its day, and stayed."""
+    store, log = MemoryObjects(), MemoryLog()
+    ranges = ((MONDAY, MONDAY + 60), (MONDAY + DAY, MONDAY + DAY + 60))
+    first, second = absences_of("quotes", "ZM", ranges, EVIDENCE, found_at=MONDAY, proof="agreed")
+    more = {**json.loads(first.to_json()), "later": 1}
+    more["evidence"] = [{**answer, "later": 2} for answer in more["evidence"]]
+    body = canonical_json(more)
+    key = f"{first.name}-{hash_of(body)[:16]}.json"
+    store.write(key, body)
+    keep(store, [second])
+    bad = [b"\x00", b"[]", b"{}", b'{"evidence": 3}', canonical_json({**more, "ranges": [["when"]]})]
+    for number, text in enumerate(bad):
+        store.write(f"{first.name}-{number}.json", text)
+    window = Window(MONDAY, MONDAY + 2 * DAY)
+    assert read_absences(store, "quotes", [window], log=log) == [first, second]
+    assert [line["object"] for line in log.lines] == [f"{first.name}-{number}.json" for number in range(len(bad))]
+    assert (kept_absence(store, key), kept_absence(store, second.key)) == (first, second)
+    store.write(key, body.replace(b"agreed", b"whole!"))
+    assert kept_absence(store, key) is None

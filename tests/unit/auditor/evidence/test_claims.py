@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+from tests.fakes.log import MemoryLog
 from tests.fakes.objects import MemoryObjects
 
 from auditor.evidence.absent import keep
-from auditor.evidence.claims import Claim, claims_of, read_claims
+from auditor.evidence.claims import Claim, claims_of, prefix, read_claims
 from auditor.windows import DAY, Window
 from core.audit.history import Evidence, HistoryOutcome
+from core.json import canonical_json
 
 MONDAY = 1_795_392_000  # 2026-11-23
 ANSWER = (Evidence("GET /h", 200, "[]", "2026-11-23T20:00:00Z"),)
@@ -43,3 +47,15 @@ def test_keeping_again_changes_nothing_and_a_claim_is_read_as_it_was_written() -
     assert sorted(claim.ranges[0][0] - MONDAY for claim in of_monday) == [0, 60, 120, 600]
     assert of_monday[0].key.startswith("audit/claims/dataset=quotes/2026-11-23/BRK_B-")
     assert read_claims(store, "bonds", [Window(MONDAY, MONDAY + 3600)]) == []
+
+
+def test_a_claim_that_cannot_be_read_claims_nothing_and_its_neighbours_count() -> None:
+    store, log = MemoryObjects(), MemoryLog()
+    claims = list(claims_of("quotes", "ZM", OUTCOME, run="r", found_at=MONDAY + DAY))
+    keep(store, claims)
+    store.write(f"{prefix('quotes', '2026-11-23')}A.json", b'{"run": 1}')
+    store.write(f"{prefix('quotes', '2026-11-23')}B.json", canonical_json({**json.loads(claims[0].to_json()), "b": 1}))
+    read = read_claims(store, "quotes", [Window(MONDAY, MONDAY + 3600)], log=log)
+    of_monday = [claims[0], *(claim for claim in claims if "2026-11-23" in claim.key)]
+    assert sorted(read, key=str) == sorted(of_monday, key=str)
+    assert [line["object"] for line in log.lines] == [f"{prefix('quotes', '2026-11-23')}A.json"]
