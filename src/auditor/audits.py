@@ -147,7 +147,7 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
     triage = replace(triage, causes=causes)
     _write_judgement(services, order, result, triage)
     certified = audit.certify(result, triage)
-    if certified.damage:  # whoever certifies sees the chain, and every audit does: no state has to remember it
+    if certified.damage:  # whoever certifies sees the chain, and remembers what of it is damaged
         broken = Cause("broken_chain", order.dataset, len(certified.damage), details=listed(certified.damage, NAMED))
         triage = replace(triage, causes=(*triage.causes, broken))
         _write_judgement(services, order, result, triage)

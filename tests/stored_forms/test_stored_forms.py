@@ -60,6 +60,13 @@ GROWN = (
         for n in (11, 12)
     ),
     "prices/warehouse/warehouse/_data/fact_price/symbol=AAA/month=2026-11/v000000000012-",
+    # What is left amiss is remembered by itself, and a run says what it looked at.
+    *(f"{dataset}/warehouse/audit/outstanding/" for dataset in ("books", "books_canary", "prices")),
+    *(
+        f"{dataset}/warehouse/audit/runs/{run}/outstanding.json"
+        for dataset in ("books", "books_canary")
+        for run in RUNS
+    ),
     # Notes of what halted came later.
     "prices/warehouse/warehouse/_halted/",
     "prices/warehouse/audit/absent/",

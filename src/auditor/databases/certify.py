@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 from auditor.canary import gap_to_plant
 from auditor.databases.choose import DatabaseOrder
@@ -11,14 +12,14 @@ from auditor.databases.memory import change_memory, kept_for_certifying
 from auditor.databases.rows.targets import ALWAYS, all_slices, database_of, targets_of
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
-from auditor.evidence.halts import halt_rows, halts_in, noted_halts
+from auditor.evidence.halts import halt_rows, halts_before, halts_in
+from auditor.evidence.outstanding import Looks, kept_looks, read_outstanding, settle_looks
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
 from core.audit.repair_jobs import RepairJob, write_job
 from core.contract.model import Contract
-from core.time import at_epoch
 
 EVERYTHING = 0  # the one window in which a database's open findings are counted
 
@@ -27,24 +28,22 @@ def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult
     """End an audit with the result of its last scan. ``jobs`` holds the next gap of a canary, or nothing."""
     contract, _ = database_of(services.contracts, order.dataset)
     basis = Basis(order.run, contract.hash, tables=tuple(target.table for target in targets_of(contract)))
-    certified, entries = issue_certificates(services.records, result, basis)
+    known, state = read_outstanding(services.records, order.dataset), read_state(services.records, order.dataset)
+    certified, entries = issue_certificates(services.records, result, basis, known)
+    looks = kept_looks(services.records, order.run) or Looks()
+    halted = halts_in(result, halts_before(known, state.halted), looks.released)
     rows = {}
     for window in result.windows:
         alarmed = bool(triage.causes and window.counts["missing"])
         rows[_row_key(result, window)] = completeness_row(result, window, basis, entries, alarmed=alarmed)
+    workers = services.limits.workers
     if order.beside:
-        rows |= _halt_rows(services, result, basis)
-    write_completeness(services.records, rows, workers=services.limits.workers)
+        rows |= halt_rows(services.records, result, basis, halted, looks.released, workers=workers)
+    write_completeness(services.records, rows, workers=workers)
     jobs = _plant_gap(services, contract, order, result)
-    _keep_state(services, order, result, triage)
+    outstanding = settle_looks(services.records, order.dataset, looks.beside(certified.looks), halted)
+    _keep_state(services, order, result, triage, partial(outstanding.still_open, looks=looks), outstanding.halted)
     return replace(certified, jobs=jobs)
-
-
-def _halt_rows(services: Services, result: AuditResult, basis: Basis) -> dict[str, dict[str, Any]]:
-    state = read_state(services.records, result.dataset)
-    since = None if state.frontier is None else at_epoch(state.frontier)
-    noted = noted_halts(services.records, result.dataset, since=since)
-    return halt_rows(services.records, result, basis, state.halted, noted)
 
 
 def _row_key(result: AuditResult, window: WindowResult) -> str:
@@ -62,14 +61,23 @@ def _plant_gap(services: Services, contract: Contract, order: DatabaseOrder, res
     return (write_job(services.records, RepairJob(order.dataset, order.run, gap), attempt=0, number=0),)
 
 
-def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, triage: Triage) -> None:
+def _keep_state(
+    services: Services,
+    order: DatabaseOrder,
+    result: AuditResult,
+    triage: Triage,
+    unseen: Callable[[Iterable[str]], tuple[str, ...]],
+    halted: Mapping[str, str],
+) -> None:
+    """``unseen`` gives of the causes of before those that this audit did not look at all of."""
     causes = tuple(sorted(cause.name for cause in triage.causes))
     missing = sum(window.counts["missing"] for window in result.windows if not window.held)  # nobody heals those
     end = max((window.end for window in result.windows), default=0)
     may_close = order.scheduled or _compares_everything(services, order)
 
     def next_state(before: DatasetState) -> DatasetState:
-        open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
+        left = tuple(sorted({*causes, *unseen(before.causes)}))
+        open_windows = {EVERYTHING: OpenWindow(end, missing, left)} if missing or left else {}
         if not may_close:  # of all else it knows nothing: what is open there stays so until an audit that looks
             kept, own = (each.get(EVERYTHING, OpenWindow(0, 0)) for each in (before.open, open_windows))
             joined = tuple(sorted({*still_open(kept.causes, beside=order.beside), *causes}))
@@ -83,9 +91,9 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
             frontier=order.taken_at,
             seen_until=result.seen_until,
             open=open_windows,
-            causes=causes,
+            causes=left,
             swept_until=swept,
-            halted=halts_in(result, before.halted),
+            halted=halted,
             amiss=result.amiss,
             forms={**before.forms, **order.outdated.settled(result.findings)},
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
+from auditor.databases.arrivals import MOST_READ, Arrivals, KnownArrivals, Ports, scan_arrivals
 from auditor.databases.choose import DatabaseOrder
 from auditor.databases.memory import Memory, read_memory
 from auditor.databases.parameters import read_parameters, wrong_parameters
@@ -19,7 +19,8 @@ from auditor.databases.rows.targets import Slice, all_slices, database_of, targe
 from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
 from auditor.evidence.completeness import COUNTS
-from auditor.evidence.halts import find_halts
+from auditor.evidence.halts import Halts, find_halts, halts_before, noted_halts
+from auditor.evidence.outstanding import Looks, Outstanding, keep_looks, kept_looks, read_outstanding
 from auditor.evidence.results import AuditResult, WindowResult, held_reason
 from auditor.repairs.dead_letters import SeenLetters, look_at_dead_letters
 from auditor.run_files import write_run_file
@@ -34,7 +35,6 @@ from core.audit.findings import (
     Finding,
     HaltedObject,
     HeldPartition,
-    LostObject,
     SlowSweep,
     StaleDerived,
     UnprocessedObject,
@@ -67,8 +67,9 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     names = ParameterNames(services.parameter_prefix, order.dataset)
     table_names = [table.name for table in source.tables]
     before = read_parameters(services.parameters, names, table_names) if services.parameters else {}
-    ports = Ports(services.ingest, services.records, services.code_version, now, source.settle)
-    arrivals = {name: scan_arrivals(ports, contract, name, memory.of(name)) for name in table_names}
+    outstanding = read_outstanding(services.records, order.dataset)
+    arrived = _scan_arrivals(services, contract, order, memory, outstanding, now=now, attempt=attempt)
+    arrivals = arrived.tables
     derived = list(derived_findings(services, contract, now=now, settle=source.settle))
     broken = {finding.table for finding in derived if isinstance(finding, StaleDerived | BrokenPartition)}
     watermarks = {name: arrival.watermark for name, arrival in arrivals.items()}
@@ -84,10 +85,9 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     letters = look_at_dead_letters(services, order.dataset, memory.redriven) if order.beside else SeenLetters()
     findings: list[Finding] = [*compared.findings]
     if order.beside:
-        arrived = [finding for arrival in arrivals.values() for finding in arrival.findings]
         findings = [
-            *arrived,
-            *_noted_halts(services, contract, arrived),
+            *(finding for arrival in arrivals.values() for finding in arrival.findings),
+            *arrived.halts.findings,
             *derived,
             *findings,
             *sampled.findings,
@@ -98,7 +98,13 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
             *find_lagging_mirrors(services, contract),
         ]
     unreferenced = find_unreferenced(
-        services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
+        services,
+        contract,
+        order.run,
+        audited=compared.objects,
+        outstanding=outstanding.partitions if order.beside else (),
+        scheduled=order.scheduled,
+        attempt=attempt,
     )
     seen = compared.outdated if order.scheduled else ()
     outdated = find_outdated(services, contract, order.outdated, seen)
@@ -119,6 +125,10 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         letters=letters.left,
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
+    if order.beside:
+        rounded = order.scheduled and not unreferenced.until
+        looked = arrived.looks.of_scan(result.audited_at, unreferenced.partitions, unreferenced.passed, rounded=rounded)
+        keep_looks(services.records, order.run, looked)
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     rows = {**memory.rows, **compared.rows}
@@ -127,16 +137,46 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still, pointers))
 
 
-def _noted_halts(services: Services, contract: Contract, arrived: Iterable[Finding]) -> Iterable[Finding]:
-    """Objects that stand halted far behind what is looked at in every audit."""
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """The arrivals by source table, what stands halted beside them, and what was looked at of both."""
+
+    tables: Mapping[str, Arrivals]
+    halts: Halts
+    looks: Looks
+
+
+def _scan_arrivals(
+    services: Services,
+    contract: Contract,
+    order: DatabaseOrder,
+    memory: Memory,
+    outstanding: Outstanding,
+    *,
+    now: datetime,
+    attempt: int,
+) -> _Arrived:
+    """Compare the tables' objects with their receipts, and look at what stands halted far behind those."""
+    source = of_kind(contract.source, Database, "audit", contract.dataset)
     state = read_state(services.records, contract.dataset)
-    return find_halts(
-        services,
-        contract,
-        standing=state.halted,
-        since=None if state.frontier is None else at_epoch(state.frontier),
-        seen=[finding.key for finding in arrived if isinstance(finding, HaltedObject | UnprocessedObject | LostObject)],
-    )
+    since = None if state.frontier is None else at_epoch(state.frontier)
+    noted = noted_halts(services, contract.dataset, since=since, outstanding=outstanding) if order.beside else {}
+    standing = halts_before(outstanding, state.halted, noted)
+    earlier = (kept_looks(services.records, order.run) if attempt else None) or Looks()
+    most, workers = MOST_READ // len(source.tables), services.limits.workers
+    ports = Ports(services.ingest, services.records, services.code_version, now, source.settle, workers, most)
+    tables, looks = {}, Looks()
+    for table in source.tables:
+        known = KnownArrivals.of(outstanding, standing, table.name, earlier)
+        tables[table.name] = scan_arrivals(ports, contract, table.name, memory.of(table.name), known)
+        looks = looks.beside(tables[table.name].looks)
+    if not order.beside:
+        return _Arrived(tables, Halts(), looks)
+    findings = (finding for arrival in tables.values() for finding in arrival.findings)
+    seen = {finding.key for finding in findings if isinstance(finding, HaltedObject | UnprocessedObject)}
+    checked = {key for arrival in tables.values() for key in arrival.checked}
+    halts = find_halts(services, contract, standing=standing, noted={*noted} - checked, seen=seen)
+    return _Arrived(tables, halts, replace(looks, released=halts.released))
 
 
 def _held_by_input(contract: Contract, derived: Sequence[DerivedFinding]) -> dict[str, tuple[str, ...]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auditor.evidence.chain import Chain
+from auditor.evidence.outstanding import Looks, Outstanding
 from auditor.evidence.results import AuditResult, WindowResult
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
 from core.contract.model import Table
@@ -34,18 +35,23 @@ class Basis:
 class Certified:
     """The certificates that the end of an audit issued, and ``jobs`` for processing, by key.
 
-    ``damage`` is what it saw wrong with the chain, ``head`` the number of its last certificate before.
+    ``damage`` is what it saw wrong with the chain and ``looks`` where it looked, ``head`` the number of its last
+    certificate before.
     """
 
     issued: tuple[Certificate, ...]
     jobs: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     head: int = 0
+    looks: Looks = field(default_factory=Looks)
 
 
-def issue_certificates(store: ObjectStore, result: AuditResult, basis: Basis) -> tuple[Certified, Entries]:
+def issue_certificates(
+    store: ObjectStore, result: AuditResult, basis: Basis, known: Outstanding | None = None
+) -> tuple[Certified, Entries]:
     """Certify the windows that are whole; returns what was issued now, and what speaks for each window since.
 
+    ``known`` tells which certificates earlier audits saw damaged.
     Safe to do again: where a window's certificate says the same already, none is issued.
     """
     chain = Chain(store, result.dataset)
@@ -54,8 +60,9 @@ def issue_certificates(store: ObjectStore, result: AuditResult, basis: Basis) ->
         (window_name(result.subject_of(window), iso(window.start)), iso(window.start)) for window in result.windows
     ]
     entries = chain.entries(names)
-    damage = chain.damage(entries, run=basis.run)
-    return Certified(tuple(issued), damage=damage, head=chain.known_head.number), entries
+    damage = chain.damage(entries, run=basis.run, known=known)
+    head = chain.known_head.number
+    return Certified(tuple(issued), damage=damage.problems, head=head, looks=damage.looks), entries
 
 
 def draft_certificate(result: AuditResult, window: WindowResult, basis: Basis) -> Certificate:

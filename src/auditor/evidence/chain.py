@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from auditor.evidence.damage import NEWEST, Listed, beyond_the_chain, damage_of, list_chain
+from auditor.evidence.damage import NEWEST, Damage, Listed, beyond_the_chain, damage_of, list_chain
+from auditor.evidence.outstanding import Outstanding
 from core.audit.certificate import (
     PUT_BACK,
     Certificate,
@@ -123,13 +124,14 @@ class Chain(ChainReader):
         self.known_head = self._publish(beyond) if beyond else head
         return self.known_head
 
-    def damage(self, entries: Mapping[str, LedgerEntry], *, run: str) -> tuple[str, ...]:
-        """What is wrong with the chain that was caught up with, as far as an audit sees it, and its ``entries``."""
+    def damage(self, entries: Mapping[str, LedgerEntry], *, run: str, known: Outstanding | None = None) -> Damage:
+        """What is wrong with the chain that was caught up with, as far as an audit sees it, and its ``entries``.
+
+        ``known`` tells what earlier audits saw damaged.
+        """
         store, name = self._reader, self.dataset
-        return (
-            *damage_of(store, name, self.known_head, self._newest, self._ledgers, run=run),
-            *beyond_the_chain(store, name, self._last, entries),
-        )
+        damage = damage_of(store, name, self.known_head, self._newest, self._ledgers, run=run, known=known)
+        return replace(damage, problems=(*damage.problems, *beyond_the_chain(store, name, self._last, entries)))
 
     def issue(self, drafts: Sequence[Certificate]) -> list[Certificate]:
         """Put a certificate for every draft whose window nobody has certified with the same claim; in order.

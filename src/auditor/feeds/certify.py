@@ -9,10 +9,10 @@ from typing import Any
 
 from auditor.evidence.certificates import Basis, Certified, Entries, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
-from auditor.evidence.halts import halt_rows, halts_in, noted_halts
+from auditor.evidence.halts import halt_rows, halts_before, halts_in
+from auditor.evidence.outstanding import Looks, kept_looks, read_outstanding, settle_looks
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
-from auditor.feeds.objects import at_hour
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
@@ -38,7 +38,8 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
     contract, _, calendar = feed_of(services, order.dataset)
     basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})", contract.tables)
     state = read_state(services.records, order.dataset)
-    certified, entries = issue_certificates(services.records, result, basis)
+    known = read_outstanding(services.records, order.dataset)
+    certified, entries = issue_certificates(services.records, result, basis, known)
     begun_anew = certified.head < state.shown  # the chain was: its numbers say nothing of the rows that there are
     shown = set() if begun_anew else _shown(state, result, entries, now=int(services.now().timestamp()))
     rows: Rows = {}
@@ -50,25 +51,30 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
             (rows if window.whole else rows_of_open)[key] = completeness_row(
                 result, window, basis, entries, alarmed=alarmed
             )
-    since = at_hour(state.objects_from) if state.objects_from else None
-    noted = noted_halts(services.records, order.dataset, since=since)
-    rows |= halt_rows(services.records, result, basis, state.halted, noted)
-    write_completeness(services.records, rows, workers=services.limits.workers)
+    workers = services.limits.workers
+    looks = kept_looks(services.records, order.run) or Looks()
+    halted = halts_in(result, halts_before(known, state.halted), looks.released)
+    rows |= halt_rows(services.records, result, basis, halted, looks.released, workers=workers)
+    write_completeness(services.records, rows, workers=workers)
+    outstanding = settle_looks(services.records, order.dataset, looks.beside(certified.looks), halted)
     unmade = [each.repair for each in unmade_rollups(services, state)] if order.scheduled else []
     jobs = _write_rollup_jobs(services, contract, order, result, unmade)
     seen = set(state.rollups) if order.scheduled else set()
     speaking = {entry.start for entry in entries.values()}
     newest = max((entry.number for entry in entries.values()), default=0)
-    change_state(
-        services.records,
-        order.dataset,
-        lambda before: replace(
-            _next_state(before, services, order, result, triage, speaking),
+
+    def next_state(before: DatasetState) -> DatasetState:
+        after = _next_state(before, services, order, result, triage, speaking)
+        return replace(
+            after,
+            causes=tuple(sorted({*after.causes, *outstanding.still_open(before.causes, looks)})),
+            halted=outstanding.halted,
             shown=newest if begun_anew else max(before.shown, newest),
             rollups=tuple(dict.fromkeys([*(job for job in before.rollups if job not in seen), *jobs])),
-        ),
-    )
-    write_completeness(services.records, rows_of_open, workers=services.limits.workers)
+        )
+
+    change_state(services.records, order.dataset, next_state)
+    write_completeness(services.records, rows_of_open, workers=workers)
     return replace(certified, jobs=jobs)
 
 
@@ -183,10 +189,11 @@ def _next_state(
             open_windows.pop(window.start, None)
     of_windows = {name for window in open_windows.values() for name in window.causes}
     causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
-    before = replace(before, halted=halts_in(result, before.halted), rechecks=_rechecks(before, result, now))
+    before = replace(before, rechecks=_rechecks(before, result, now))
     if not order.scheduled:  # of all else it knows nothing: what is open there stays so until an audit that looks
         still = tuple(sorted({*still_open(before.causes, beside=order.beside), *causes}))
-        return replace(before, open=open_windows, objects_from=result.objects_until, causes=still)
+        compared = result.objects_until or before.objects_from
+        return replace(before, open=open_windows, objects_from=compared, causes=still)
     frontier = max(order.frontier, before.frontier or order.frontier)
     targets = _recent(services, order, {**before.targets, **order.targets}, now)
     return replace(

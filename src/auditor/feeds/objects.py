@@ -2,7 +2,8 @@
 
 Objects of a feed lie under the hour in which they arrived, and their receipts begin with the same hour, so the two
 listings are compared name by name. Hours are compared from where the last audit stood, those of the last days again,
-and all older ones in a slow sweep: nothing grows with the age of the lake.
+all older ones in a slow sweep, and those that earlier audits left amiss each time until they are well
+(``evidence.outstanding``): nothing grows with the age of the lake.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from itertools import takewhile
 
 from auditor.evidence.halts import CHANGED, halt_by_receipt, is_changed_since
+from auditor.evidence.outstanding import Numbers
 from auditor.services import Services
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
@@ -25,6 +27,8 @@ from core.ports import ObjectInfo, ObjectReader
 
 RECENT = timedelta(days=2)
 MOST_SWEPT = 48  # hours of arrival that one audit sweeps
+MOST_AGAIN = 480  # hours in which earlier audits left an object as it was, in one audit
+ROOM = "hours"  # in which these are outstanding, by number
 FORMAT = "%Y/%m/%d/%H"
 MOST_LISTED = timedelta(days=7)  # of arrivals in one listing, so that what is long is listed side by side
 HALTED_BYTES = 4_096  # a halted object's receipt names no partitions, and is shorter than this
@@ -32,18 +36,21 @@ _HOUR = len("2026/11/20/14")
 CLOCKS = timedelta(hours=1)  # more than any two clocks differ: S3's dates receipts, a function's the audits
 
 
-def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str] = ()) -> list[str]:
+def hours_to_scan(
+    *, since: str, stood: str, now: datetime, halted: Iterable[str] = (), amiss: Iterable[str] = ()
+) -> list[str]:
     """The hours of arrival to compare: new ones, recent ones, those of halts, this hour's share of a sweep.
 
     ``since`` is the hour of the first object, ``stood`` the one up to which the last audit compared (empty: none).
-    ``halted`` are the keys of the objects that stood halted then.
+    ``halted`` are the keys of the objects that stood halted then, ``amiss`` the hours in which earlier audits left some
+    object as it was.
     """
     if not since:
         return []
     first, last = at_hour(since), now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     begin = max(first, min(at_hour(stood), last) - RECENT) if stood else first
-    of_halts = {"/".join(key.split("/")[2:6]) for key in halted}
-    return sorted({*_hours(begin, last), *of_halts, *_swept(first, begin, turn=int(last.timestamp()) // 3600)})
+    of_halts = {hour for key in halted if (hour := hour_in(key))}
+    return sorted({*_hours(begin, last), *of_halts, *amiss, *_swept(first, begin, turn=int(last.timestamp()) // 3600)})
 
 
 def _swept(first: datetime, begin: datetime, *, turn: int) -> Iterator[str]:
@@ -51,7 +58,27 @@ def _swept(first: datetime, begin: datetime, *, turn: int) -> Iterator[str]:
     low, high = (int(at.timestamp()) // 3600 for at in (first, begin))
     blocks = range(low // MOST_SWEPT, -(-high // MOST_SWEPT))
     for block in whose_turn(blocks.start, blocks.stop, turn) if high - low > MOST_SWEPT else blocks:
-        for hour in range(max(low, block * MOST_SWEPT), min(high, (block + 1) * MOST_SWEPT)):
+        yield from hours_of(((max(low, block * MOST_SWEPT), min(high, (block + 1) * MOST_SWEPT) - 1),))
+
+
+def hour_in(key: str) -> str:
+    """The hour of arrival in a feed object's key; empty where it has none."""
+    hour = "/".join(key.split("/")[2:6])
+    try:
+        return hour if at_hour(hour).strftime(FORMAT) == hour else ""
+    except ValueError:
+        return ""
+
+
+def number_of_hour(text: str) -> int:
+    """The number of an hour of arrival, counted since 1970."""
+    return int(at_hour(text).timestamp()) // 3600
+
+
+def hours_of(numbers: Numbers) -> Iterator[str]:
+    """The hours of arrival of these numbers."""
+    for first, last in numbers:
+        for hour in range(first, last + 1):
             yield datetime.fromtimestamp(hour * 3600, UTC).strftime(FORMAT)
 
 

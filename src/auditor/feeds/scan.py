@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.halts import find_halts
+from auditor.evidence.halts import find_halts, halts_before, noted_halts
+from auditor.evidence.outstanding import (
+    Looks,
+    Outstanding,
+    each_of,
+    keep_looks,
+    kept_looks,
+    numbers,
+    read_outstanding,
+)
 from auditor.evidence.results import AuditResult, WindowResult, held_reason
 from auditor.feeds.absence.gather import believed_absences, weigh_claims
 from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
-from auditor.feeds.objects import FORMAT, KnownHalts, at_hour, began, compare_hours, hours_to_scan
+from auditor.feeds.objects import (
+    FORMAT,
+    MOST_AGAIN,
+    ROOM,
+    KnownHalts,
+    at_hour,
+    began,
+    compare_hours,
+    hour_in,
+    hours_of,
+    hours_to_scan,
+    number_of_hour,
+)
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
 from auditor.feeds.rollups import stale_rollups
@@ -80,7 +101,8 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     seconds = int(now.timestamp())
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
     absences, expired = believed_absences(services, order.dataset, order.windows)
-    objects, until = _scan_objects(services, contract, now) if order.beside else ([], "")
+    outstanding = read_outstanding(services.records, order.dataset) if order.beside else Outstanding()
+    arrived = _scan_objects(services, contract, order.run, outstanding, now, attempt) if order.beside else _Arrived()
     partitions = SeenPartitions(services.partitions)
     sample: tuple[Compare, ...] = ()
     weighed = Weighed()
@@ -102,7 +124,13 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     redriven = read_state(services.records, order.dataset).redriven
     letters = look_at_dead_letters(services, order.dataset, redriven) if order.beside else SeenLetters()
     unreferenced = find_unreferenced(
-        services, contract, order.run, audited=partitions.targets, scheduled=order.scheduled, attempt=attempt
+        services,
+        contract,
+        order.run,
+        audited=partitions.targets,
+        outstanding=outstanding.partitions,
+        scheduled=order.scheduled,
+        attempt=attempt,
     )
     outdated = find_outdated(services, contract, order.outdated, seen)
     rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
@@ -115,9 +143,9 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *findings, *letters.findings, *beside, *outdated, *unreferenced.findings),
+        findings=(*arrived.findings, *findings, *letters.findings, *beside, *outdated, *unreferenced.findings),
         targets=partitions.targets,
-        objects_until=until,
+        objects_until=arrived.until,
         audited_at=iso(seconds),
         sample=sample,
         swept_until=unreferenced.until,
@@ -127,18 +155,38 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         known=_known(services, contract, feed, calendar, [*findings, *rechecks], partitions) if attempt < last else {},
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
+    if order.beside:
+        rounded = order.scheduled and not unreferenced.until
+        looks = arrived.looks.of_scan(result.audited_at, unreferenced.partitions, unreferenced.passed, rounded=rounded)
+        keep_looks(services.records, order.run, looks)
     return result
 
 
 # ---------------------------------------------------------------- what is read
 
 
-def _scan_objects(services: Services, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
-    """The findings about ingest objects, and the hour up to which they were compared with receipts."""
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """The findings about ingest objects, the hour up to which they were compared with receipts, what was looked at."""
+
+    findings: tuple[Finding, ...] = ()
+    until: str = ""
+    looks: Looks = field(default_factory=Looks)
+
+
+def _scan_objects(
+    services: Services, contract: Contract, run: str, outstanding: Outstanding, now: datetime, attempt: int
+) -> _Arrived:
     state = read_state(services.records, contract.dataset)
     begin = began(services, contract.dataset)  # not the first object that is there: the first ones may be lost
     since = "" if begin is None else at_epoch(begin).strftime(FORMAT)
-    hours = hours_to_scan(since=since, stood=state.objects_from, now=now, halted=state.halted)
+    stood = at_hour(state.objects_from) if state.objects_from else None
+    noted = noted_halts(services, contract.dataset, since=stood, outstanding=outstanding)
+    standing = halts_before(outstanding, state.halted, noted)
+    earlier = (kept_looks(services.records, run) if attempt else None) or Looks()
+    again = outstanding.of(ROOM, MOST_AGAIN)
+    amiss = numbers([*again, *earlier.amiss.get(ROOM, ())])
+    hours = hours_to_scan(since=since, stood=state.objects_from, now=now, halted=standing, amiss=hours_of(amiss))
     unprocessed, lost = compare_hours(
         contract,
         hours,
@@ -147,17 +195,24 @@ def _scan_objects(services: Services, contract: Contract, now: datetime) -> tupl
         code_version=services.code_version,
         now=now,
         grace=services.limits.grace_seconds,
-        known=KnownHalts.of(state.halted, state.objects_from),
+        known=KnownHalts.of(standing, state.objects_from),
         workers=services.limits.workers,
     )
+    compared = {*hours}
     halts = find_halts(
         services,
         contract,
-        standing=state.halted,
-        since=at_hour(state.objects_from) if state.objects_from else None,
-        seen=[finding.key for finding in (*unprocessed, *lost)],
+        standing=standing,
+        noted=[key for key in noted if hour_in(key) not in compared],
+        seen=[finding.key for finding in unprocessed],
     )
-    return [*unprocessed, *halts, *lost], hours[-1] if hours else ""
+    looks = Looks(
+        seen={ROOM: each_of(map(number_of_hour, hours))},
+        amiss={ROOM: each_of(number_of_hour(hour_in(each.key)) for each in (*unprocessed, *lost) if hour_in(each.key))},
+        following={ROOM: again[-1][1]} if again else {},
+        released=halts.released,
+    )
+    return _Arrived((*unprocessed, *halts.findings, *lost), hours[-1] if hours else "", looks)
 
 
 def _scan_windows(

@@ -3,6 +3,8 @@
 The sweep walks along the listing of a dataset's objects, a bounded stretch in each run, and goes on where it stopped:
 no run lists all of history, and every partition comes round.
 
+Partitions of which earlier audits could not remove them are scanned in every run (``evidence.outstanding``).
+
 What is found has been removable for as long again as its grace lasts. So nothing becomes due between a vacuum and the
 scan that verifies it, and a partition that is written to every minute is cleaned four times a day, not in every run.
 """
@@ -36,18 +38,35 @@ AUDITED = 100  # partitions of the audited windows that are scanned in one run; 
 
 @dataclass(frozen=True, slots=True)
 class Unreferenced:
-    """Findings of a run. ``until`` is the key at which the next run's sweep goes on; empty: from the beginning."""
+    """Findings of a run. ``until`` is the key at which the next run's sweep goes on; empty: from the beginning.
+
+    ``passed`` are the partitions that were outstanding and were scanned again, by name.
+    """
 
     findings: tuple[UnreferencedObjects, ...]
     until: str
+    passed: tuple[str, ...] = ()
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """The names of the partitions that have such objects."""
+        return tuple(sorted({partition_of(each.table, each.partition) for each in self.findings}))
 
 
 def find_unreferenced(
-    services: Services, contract: Contract, run: str, *, audited: Iterable[str], scheduled: bool, attempt: int
+    services: Services,
+    contract: Contract,
+    run: str,
+    *,
+    audited: Iterable[str],
+    outstanding: Sequence[str] = (),
+    scheduled: bool,
+    attempt: int,
 ) -> Unreferenced:
-    """Scan the ``audited`` partitions (``core.warehouse.pointer``'s names); sweep on where the run is ``scheduled``.
+    """Scan the ``audited`` partitions (``core.warehouse.pointer``'s names) and those that are ``outstanding``.
 
-    Later attempts scan what the first one named. Raises ``TransientFailure`` where the store does not answer.
+    Sweeps on where the run is ``scheduled``. Later attempts scan what the first one named. Raises ``TransientFailure``
+    where the store does not answer.
     """
     tables = tables_of(services.contracts, contract.dataset)
     state = read_state(services.records, contract.dataset)
@@ -55,15 +74,16 @@ def find_unreferenced(
         before = AuditResult.from_data(read_run_file(services.records, run, "audit-0"))
         named = [finding for finding in before.findings if isinstance(finding, UnreferencedObjects)]
         again = [partition_of(finding.table, finding.partition) for finding in named]
-        return Unreferenced(_in_partitions(services, tables, again, HeldObjects(services.records)), before.swept_until)
+        left = _in_partitions(services, tables, again, HeldObjects(services.records))
+        return Unreferenced(left, before.swept_until, tuple(outstanding))
     held = HeldObjects(services.records)
     retired = find_retired(services, contract, held) if scheduled else ()
-    near = sorted(audited)[:AUDITED]
+    near = sorted({*sorted(audited)[:AUDITED], *outstanding})
     findings = _in_partitions(services, tables, near, held)
     if not scheduled:
-        return Unreferenced(findings, state.swept_until)
+        return Unreferenced(findings, state.swept_until, tuple(outstanding))
     swept, until = _sweep(services, tables, state.swept_until, held, passed=set(near))
-    return Unreferenced((*retired, *findings, *swept), until)
+    return Unreferenced((*retired, *findings, *swept), until, tuple(outstanding))
 
 
 def tables_of(contracts: Contracts, dataset: str) -> list[Table]:

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -25,6 +26,7 @@ RECEIPTS = "receipts/"
 HALT_NOTES = "warehouse/_halted/"
 QUARANTINE = "quarantine/"
 PROCESSING_LOG = "processing_log/"
+_FEED_NAME = re.compile(r"\d{4}-\d\d-\d\d-\d\d-.")  # yyyy/mm/dd/hh/<name>, each slash a dash
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,15 @@ def halt_notes_since(dataset: str, at: datetime) -> str:
     return f"{HALT_NOTES}{dataset}/{at.astimezone(UTC):%Y-%m-%dT%H}"
 
 
-def receipt_key_of_note(note: str) -> str:
-    """The key of the receipt that a note of a halt is about."""
-    dataset, _, table, name = note.removeprefix(HALT_NOTES).split("/")
-    return f"{RECEIPTS}dataset={dataset}/source_table={table}/{name}"
+def object_of_note(note: str) -> str | None:
+    """The key of the object that a note of a halt is about, by the note's name; None where that does not tell it."""
+    dataset, _, rest = note.removeprefix(HALT_NOTES).partition("/")
+    _, _, rest = rest.partition("/")
+    table, _, name = rest.removesuffix(".json").partition("/")
+    keys = (f"{table_prefix(dataset, table)}{name}", f"{REPAIR}{dataset}/{table}/{name.removeprefix('repair-')}")
+    if table == dataset and _FEED_NAME.match(name):
+        return f"{FEEDS}{dataset}/{name.replace('-', '/', 4)}"
+    return next((key for key in keys if (landing := landing_of(key)) and landing.name == name), None)
 
 
 def day_of_note(note: str) -> str:

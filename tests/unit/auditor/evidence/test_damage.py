@@ -11,6 +11,7 @@ from tests.support.chains import draft
 
 from auditor.evidence import damage
 from auditor.evidence.chain import Chain
+from auditor.evidence.outstanding import Outstanding
 from auditor.proof.links import read_links
 from core.audit.certificate import Head, certificate_key, head_key, ledger_key
 from core.errors import StarmendError
@@ -31,7 +32,7 @@ def seen(store: MemoryObjects, run: str = "r") -> tuple[str, ...]:
     """What the end of an audit sees that certifies another window, and what one sees that certifies none."""
     chain, months = Chain(store, "quotes"), [(draft(hour).window, draft(hour).start) for hour in range(HOURS)]
     chain.issue([])
-    return chain.damage(chain.entries(months), run=run)
+    return chain.damage(chain.entries(months), run=run).problems
 
 
 def key(number: int) -> str:
@@ -135,3 +136,54 @@ def test_a_chain_that_cannot_go_on_says_where_it_is_told_what_to_do(store: Memor
     store.delete([key(5)])
     with pytest.raises(StarmendError, match=r"Put it back as it was: the runbook \(broken-chain\) says how"):
         Chain(store, "quotes").issue([])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "seen_amiss"),
+    [(range(2, 3), ((2, 2),)), (range(2, 6), ((2, 2), (4, 5)))],  # of 3, whose successor is gone, nobody can tell
+)
+def test_what_was_damaged_is_looked_at_by_every_audit_until_it_is_whole(
+    store: MemoryObjects, monkeypatch: pytest.MonkeyPatch, numbers: range, seen_amiss: tuple[tuple[int, int], ...]
+) -> None:
+    """Whatever is drawn, and however few of them an audit looks at again."""
+    for name, most in (("NEWEST", 3), ("READ", 2), ("AGAIN", 2)):
+        monkeypatch.setattr(damage, name, most)
+    monkeypatch.setattr("auditor.evidence.chain.NEWEST", 3)
+    bodies = {number: stored.body for number in numbers if (stored := store.read(key(number)))}
+    for number in numbers:
+        alter(store, number) if number % 2 else store.delete([key(number)])
+    old = ledger_key("quotes", "2025-03")
+    store.write(old, b'{"format": 1, "windows": 7, "and": "more"}')
+    known, is_open = Outstanding(), []
+
+    def audit(run: int) -> Outstanding:
+        chain = Chain(store, "quotes")
+        chain.issue([])
+        seen_now = chain.damage({}, run=f"run {run}", known=known)
+        is_open.append(bool(seen_now.problems))
+        return known.after(seen_now.looks, {})
+
+    for run in range(40):
+        known = audit(run)
+    assert is_open == sorted(is_open), "once it was seen it is told by every audit"
+    assert known.rooms == {"certificates": seen_amiss, "ledgers": ((202503, 202503),)}
+    for number, body in bodies.items():
+        store.write(key(number), body)
+    store.delete([old])
+    is_open.clear()
+    for run in range(40, 50):
+        known = audit(run)
+    assert is_open == sorted(is_open, reverse=True)
+    assert (is_open[-1], known.rooms) == (False, {})
+
+
+def test_a_chain_that_was_begun_anew_is_not_damaged_where_the_old_one_was(store: MemoryObjects) -> None:
+    store.delete(info.key for info in list(store.list("")))
+    known = Outstanding(rooms={"certificates": ((3, 4), (9, 9))})
+    for hour in range(2):
+        Chain(store, "quotes").issue([draft(hour)])
+    chain = Chain(store, "quotes")
+    chain.issue([])
+    damage_now = chain.damage({}, run="r", known=known)
+    assert damage_now.problems == ()
+    assert known.after(damage_now.looks, {}).rooms == {}

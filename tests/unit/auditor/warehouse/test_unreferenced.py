@@ -166,3 +166,22 @@ def test_a_dataset_has_its_own_tables_and_the_current_states_that_they_are_compu
     assert "_current/sales_order" not in names["sales"]
     assert {"fact_quote", "fact_quote_hourly", "dim_symbol"} <= set(names["quotes"])
     assert not set(names["quotes"]) & set(names["sales"])
+
+
+def test_the_partitions_that_are_outstanding_are_looked_at_in_every_run() -> None:
+    """What could not be removed was told, over with the next run, which swept elsewhere, and told again."""
+    warehouse = Warehouse(dict.fromkeys(PLACES, 6), budget=6)
+    warehouse.clock.now += 3 * FOUND_AFTER
+    for scheduled in (True, False, True, False):
+        unreferenced = find_unreferenced(
+            warehouse.services,
+            CONTRACT,
+            "run",
+            audited=(),
+            outstanding=(PLACES[-1],),
+            scheduled=scheduled,
+            attempt=0,
+        )
+        assert PLACES[-1] in unreferenced.partitions
+        assert unreferenced.passed == (PLACES[-1],)
+        assert len(unreferenced.partitions) == len(set(unreferenced.partitions))
