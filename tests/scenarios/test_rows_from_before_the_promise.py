@@ -13,6 +13,7 @@ import pytest
 from tests.support.zoo import Cage, Zoo, zoo
 
 from auditor.databases.memory import change_memory
+from auditor.databases.open_slices.looks import Look
 from auditor.databases.rows.targets import Slice, targets_of
 from auditor.evidence.completeness import completeness_key
 from auditor.standing.reading import read_standing
@@ -105,7 +106,9 @@ def test_a_month_that_an_earlier_release_called_missing_owes_nothing_from_the_ne
         simulation.lake.records.write(key, json.dumps(alarmed).encode())
         open_slice = (before.table, before.start, before.end)
         change_memory(
-            simulation.lake.records, simulation.dataset, lambda memory: replace(memory, open=(*memory.open, open_slice))
+            simulation.lake.records,
+            simulation.dataset,
+            lambda memory: replace(memory, open={**memory.open, open_slice: Look()}),
         )
         simulation.heal()
         now = rows_of_completeness(simulation)["fact_posting", "2026-03"]

@@ -15,6 +15,7 @@ from tests.support.sources import source
 from tests.support.vandal import Mutation, Vandal
 
 from auditor import steps
+from auditor.databases.memory import read_memory
 from auditor.evidence.results import AuditResult
 from auditor.run_files import read_run_file
 from auditor.services import Limits
@@ -65,6 +66,40 @@ def test_an_altered_value_is_found_made_again_and_not_certified_meanwhile(lake: 
     assert answers["verify"]["healthy"]
     assert lake.agree() == []
     assert lake.verified() == []
+
+
+def test_an_altered_value_that_nobody_made_again_is_found_in_every_audit_though_commits_carry_it_on(
+    lake: DatabaseSimulation,
+) -> None:
+    """Later samples draw other lines, and a merge into the partition makes another object with the altered row."""
+    lake.limits = EVERY_LINE
+    path, position, mutation = alter(lake, 31)
+    keys = lake.lake.snapshot(FACT, path).table.column("sales_order_id").to_pylist()
+    look(lake, "seen")
+    lake.limits = Limits(workers=2, sample_objects=1, sample_partitions=1, sample_lines=1)
+    for run in ("again", "carried-on"):
+        before = lake.lake.snapshot(FACT, path).key
+        if run == "carried-on":
+            other = next(key for key in keys if key != keys[position])
+            lake.run(
+                "update sales_order set last_updated = now(), units_sold = units_sold + 1 where sales_order_id = %s",
+                other,
+            )
+            lake.extract()
+        result = look(lake, run)
+        assert any(mutation.named(finding) for finding in result.findings)
+        assert [window.whole for window in result.windows if f"{FACT}/{path}" in window.partitions] == [False]
+        assert (lake.lake.snapshot(FACT, path).key == before) == (run == "again")
+    assert lake.heal(run="made-again")["verify"]["healthy"]
+    assert read_memory(lake.lake.records, lake.dataset).altered == {}
+    assert lake.agree() == []
+
+
+def look(lake: DatabaseSimulation, run: str) -> AuditResult:
+    """An audit that repairs nothing."""
+    steps.audit_step({"dataset": lake.dataset, "run": run, "order": {"dataset": lake.dataset}}, lake.services())
+    steps.certify_step({"dataset": lake.dataset, "run": run, "attempt": 0}, lake.services())
+    return AuditResult.from_data(read_run_file(lake.lake.records, run, "audit-0"))
 
 
 def test_an_altered_value_is_found_within_as_many_audits_as_the_sample_says(lake: DatabaseSimulation) -> None:

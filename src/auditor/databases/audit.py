@@ -37,7 +37,7 @@ class DatabaseAudit:
 
     def scan(self, *, attempt: int) -> AuditResult:
         scan = scan_database(self.services, self.order, attempt=attempt)
-        keep_for_certifying(self.services.records, self.order.run, scan.memory)
+        keep_for_certifying(self.services.records, self.order.run, scan.memory, read=scan.read)
         return scan.result
 
     def settle(self, reports: Sequence[JobReport]) -> None:

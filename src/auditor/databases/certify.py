@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from auditor.canary import gap_to_plant
 from auditor.databases.choose import DatabaseOrder
-from auditor.databases.memory import change_memory, kept_for_certifying
+from auditor.databases.memory import Memory, change_memory, kept_for_certifying, read_memory
+from auditor.databases.open_slices.altered import unless_altered
+from auditor.databases.open_slices.looks import amiss_since
+from auditor.databases.open_slices.seen import causes_still_open
 from auditor.databases.rows.targets import ALWAYS, all_slices, database_of, targets_of
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
@@ -27,6 +30,7 @@ EVERYTHING = 0  # the one window in which a database's open findings are counted
 def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult, triage: Triage) -> Certified:
     """End an audit with the result of its last scan. ``jobs`` holds the next gap of a canary, or nothing."""
     contract, _ = database_of(services.contracts, order.dataset)
+    result = _unless_altered_meanwhile(services, order, result)
     basis = Basis(order.run, contract.hash, tables=tuple(target.table for target in targets_of(contract)))
     known, state = read_outstanding(services.records, order.dataset), read_state(services.records, order.dataset)
     certified, entries = issue_certificates(services.records, result, basis, known)
@@ -44,6 +48,13 @@ def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult
     outstanding = settle_looks(services.records, order.dataset, looks.beside(certified.looks), halted)
     _keep_state(services, order, result, triage, partial(outstanding.still_open, looks=looks), outstanding.halted)
     return replace(certified, jobs=jobs)
+
+
+def _unless_altered_meanwhile(services: Services, order: DatabaseOrder, result: AuditResult) -> AuditResult:
+    """The result without what rests on an object of which another run's sample has shown since that it was altered."""
+    known = read_memory(services.records, order.dataset).altered
+    altered = {name: each for name, each in known.items() if result.targets.get(name) == each.target}
+    return replace(result, windows=tuple(unless_altered(window, altered) for window in result.windows))
 
 
 def _row_key(result: AuditResult, window: WindowResult) -> str:
@@ -72,36 +83,56 @@ def _keep_state(
     """``unseen`` gives of the causes of before those that this audit did not look at all of."""
     causes = tuple(sorted(cause.name for cause in triage.causes))
     missing = sum(window.counts["missing"] for window in result.windows if not window.held)  # nobody heals those
-    end = max((window.end for window in result.windows), default=0)
-    may_close = order.scheduled or _compares_everything(services, order)
+    end = max((window.end for window in result.windows), default=0) if missing or causes else 0
+    compares_all = order.scheduled or _compares_everything(services, order)
+    now = int(services.now().timestamp())
+    memory = _keep_memory(services, order, now=now)
 
     def next_state(before: DatasetState) -> DatasetState:
-        left = tuple(sorted({*causes, *unseen(before.causes)}))
-        open_windows = {EVERYTHING: OpenWindow(end, missing, left)} if missing or left else {}
-        if not may_close:  # of all else it knows nothing: what is open there stays so until an audit that looks
-            kept, own = (each.get(EVERYTHING, OpenWindow(0, 0)) for each in (before.open, open_windows))
-            joined = tuple(sorted({*still_open(kept.causes, beside=order.beside), *causes}))
-            both = OpenWindow(max(kept.end, own.end), max(kept.missing, own.missing), joined)
-            open_windows = {EVERYTHING: both} if both.missing or joined else {}
-            still = tuple(sorted({*still_open(before.causes, beside=order.beside), *causes}))
-            return replace(before, open=open_windows, causes=still)
-        swept = result.swept_until if order.scheduled else before.swept_until
-        return replace(
+        is_older = before.frontier is not None and order.taken_at < before.frontier <= now
+        closes = compares_all and not is_older
+
+        def joined(known: Sequence[str]) -> tuple[str, ...]:
+            """With the causes of before that may be open still, for all that this run and those beside it have seen."""
+            if closes:
+                return tuple(sorted({*causes, *unseen(known), *causes_still_open(known, memory.open)}))
+            return tuple(sorted({*causes, *still_open(known, beside=order.beside and not is_older)}))
+
+        window = before.open.get(EVERYTHING, OpenWindow(0, 0))
+        own = OpenWindow(end, missing, joined(window.causes))
+        if not closes or own.causes != causes:
+            own = OpenWindow(max(window.end, end), max(window.missing, missing), own.causes)
+        after = replace(
             before,
+            open={EVERYTHING: own} if own.missing or own.causes else {},
+            causes=joined(before.causes),
+            amiss=amiss_since(memory.open),
+        )
+        if not closes:
+            return after
+        return replace(
+            after,
             frontier=order.taken_at,
             seen_until=result.seen_until,
-            open=open_windows,
-            causes=left,
-            swept_until=swept,
+            swept_until=result.swept_until if order.scheduled else before.swept_until,
             halted=halted,
-            amiss=result.amiss,
             forms={**before.forms, **order.outdated.settled(result.findings)},
         )
 
-    memory = kept_for_certifying(services.records, order.run)
-    if memory is not None:
-        change_memory(services.records, order.dataset, lambda before: before.updated_by(memory))
     change_state(services.records, order.dataset, next_state)
+
+
+def _keep_memory(services: Services, order: DatabaseOrder, *, now: int) -> Memory:
+    """Remember what the run's last scan saw; returns what is remembered since."""
+    kept = kept_for_certifying(services.records, order.run)
+    if kept is None:
+        return read_memory(services.records, order.dataset)
+    later, read = kept
+
+    def change(before: Memory) -> Memory:
+        return before.updated_by(later, read=read, scheduled=order.scheduled, now=now)
+
+    return change_memory(services.records, order.dataset, change)
 
 
 def _compares_everything(services: Services, order: DatabaseOrder) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.databases.memory import Memory, read_memory
+from auditor.databases.open_slices.looks import WAITING
+from auditor.databases.open_slices.seen import slices_now
 from auditor.databases.rows.targets import (
     Slice,
     Target,
@@ -39,8 +41,8 @@ class DatabaseOrder:
     budget allows, where that is longer than the contract's ``sweep``; else 0. ``outdated`` are the partitions that the
     run makes again, whose slices are among the ``slices``. ``tables`` are the source tables that alone are compared,
     where somebody named some; such a run is not ``scheduled``. ``beside`` is the scope's. ``waiting`` are slices that
-    commits touched, and that this run has no budget for; ``pointers`` the paths of partitions that had one as the run
-    began, by their table's folder.
+    commits touched, and that this run has no budget for, ``gone`` those of them whose pointers were removed;
+    ``pointers`` the paths of partitions that had one as the run began, by their table's folder.
     """
 
     dataset: str
@@ -55,9 +57,11 @@ class DatabaseOrder:
     beside: bool = True
     waiting: tuple[Slice, ...] = ()
     pointers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gone: tuple[Slice, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
-        waits = {"waiting": [[part.table, part.start, part.end] for part in self.waiting]} if self.waiting else {}
+        waits = {"waiting": _slices_to_data(self.waiting)} if self.waiting else {}
+        waits |= {"gone": _slices_to_data(self.gone)} if self.gone else {}
         listed = {"pointers": {folder: list(paths) for folder, paths in self.pointers.items()}} if self.pointers else {}
         slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
         named = {"tables": list(self.tables)} if self.tables else {}
@@ -72,7 +76,7 @@ class DatabaseOrder:
                 "kind": KIND,
                 "dataset": self.dataset,
                 "run": self.run,
-                "slices": [[part.table, part.start, part.end] for part in self.slices],
+                "slices": _slices_to_data(self.slices),
                 "scheduled": self.scheduled,
                 "sweep": list(self.sweep),
                 "taken_at": iso(self.taken_at),
@@ -95,7 +99,12 @@ class DatabaseOrder:
             beside=data.get("beside", True),
             waiting=tuple(Slice(*part) for part in data.get("waiting", ())),
             pointers={folder: tuple(paths) for folder, paths in data.get("pointers", {}).items()},
+            gone=tuple(Slice(*part) for part in data.get("gone", ())),
         )
+
+
+def _slices_to_data(slices: Sequence[Slice]) -> list[list[Any]]:
+    return [[part.table, part.start, part.end] for part in slices]
 
 
 def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> DatabaseOrder:
@@ -113,14 +122,14 @@ def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> D
     recent = recent_slices(targets, memory, now=now)
     if scope.tables:
         return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=scope.tables)
-    recent += open_slices(targets, memory, services.limits, now=now)
+    recent += open_slices(targets, memory, frozenset(recent), services.limits, now=now)
     touched = touched_slices(services.records, targets, memory, frozenset(recent), services.limits, now=now)
     recent += touched.slices
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)
     slices = tuple(sorted({*recent, *swept.slices, *restated}))
     order = DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds, outdated)
-    return replace(order, waiting=tuple(touched.waiting), pointers=touched.pointers)
+    return replace(order, waiting=tuple(touched.waiting), pointers=touched.pointers, gone=tuple(touched.gone))
 
 
 def _outdated(
@@ -148,15 +157,18 @@ def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> lis
     return slices
 
 
-def open_slices(targets: Sequence[Target], memory: Memory, limits: Limits, *, now: int) -> list[Slice]:
-    """The slices that were not whole when they were compared last, the newest first, up to the budget of rows.
+def open_slices(
+    targets: Sequence[Target], memory: Memory, looked_at: Collection[Slice], limits: Limits, *, now: int
+) -> list[Slice]:
+    """The slices that were not whole when they were compared last, up to the budget of rows, and never fewer than one.
 
-    A cause that the sweep found in an old month is not over because the next audit looks elsewhere. Never fewer than
-    one.
+    Those that were not looked at for longest come first, then the newest, without those that are ``looked_at`` anyway:
+    a cause that the sweep found in an old month is not over because the next audit looks elsewhere. Slices to come are
+    among them, and those that only wait for a first look are not: ``touched_slices`` has these.
     """
-    existing = {part for target in targets for part in all_slices(target, now)}
-    known = sorted({Slice(*part) for part in memory.open} & existing, key=lambda part: -part.start)
-    rows = itertools.accumulate(memory.rows.get(part.table, 0) for part in known)
+    looks = {part: look for part, look in slices_now(targets, memory.open, now=now).items() if look.why != WAITING}
+    known = sorted({*looks}.difference(looked_at), key=lambda part: (looks[part].at, -part.start, part.table))
+    rows = itertools.accumulate(max(1, memory.rows.get(part.table, 0)) for part in known)
     return [part for part, until in zip(known, rows, strict=True) if until <= limits.sweep_rows or part is known[0]]
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -28,15 +28,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from auditor.databases.choose import DatabaseOrder
+from auditor.databases.open_slices.altered import Altered, Drawn
 from auditor.databases.rows.sums import NEVER, lists_of
 from auditor.databases.rows.targets import Target, targets_of
 from auditor.run_files import find_run_file, run_file_key, write_run_file
 from auditor.services import Services
 from auditor.warehouse.partitions import locate_partition
-from core.audit.findings import BrokenPartition, ChangedRows, Finding
 from core.audit.key_values import Key, key_values
 from core.contract.model import HASH, HASH_LIST, Contract, Latest, Surrogate, Table, Take
-from core.errors import TransientFailure
+from core.errors import TransientFailure, present
 from core.landing.ingest_objects import TableObject
 from core.landing.reshaping import ReshapedPart, ReshapeLines, parts_from_data, reshaping_to_data
 from core.landing.whereabouts import repair_name
@@ -45,7 +45,6 @@ from core.time import at_epoch
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.current_state import CURRENT
 from core.warehouse.order import Bools, as_array, locate, sort_rows
-from core.warehouse.pointer import partition_of
 from core.warehouse.row_layout import why_outdated
 
 SAMPLE = "sample"  # the run's file of the objects that it chose
@@ -55,43 +54,69 @@ REPAIRS_WITHIN = timedelta(days=40)
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What a sample showed: findings, the names of partitions that are altered, and how many rows were compared."""
+    """What samples showed: the partitions that are altered, by name, and how many rows were compared.
 
-    findings: tuple[Finding, ...] = ()
-    altered: frozenset[str] = frozenset()
+    ``again`` are those of earlier runs that were drawn again.
+    """
+
+    altered: Mapping[str, Altered] = field(default_factory=dict)
     rows: int = 0
+    again: frozenset[Drawn] = frozenset()
 
 
-def compare_sample(services: Services, contract: Contract, order: DatabaseOrder, newest: Mapping[str, int]) -> Sampled:
+def compare_sample(
+    services: Services,
+    contract: Contract,
+    order: DatabaseOrder,
+    newest: Mapping[str, int],
+    known: Mapping[str, Altered] | None = None,
+) -> Sampled:
     """Compare a sample of each source table whose slices the run looks at; the same one in every scan of the run.
 
-    ``newest`` are the numbers, by source table, up to which all objects are processed. Where processing does not
-    answer, nothing is compared, and the log says so.
+    ``newest`` are the numbers, by source table, up to which all objects are processed. The samples that showed
+    partitions altered before (``known``) are drawn again. Where processing does not answer, nothing is compared, and
+    the log says so.
     """
-    if (ask := services.reshape) is None:
-        return Sampled()
+    again = dict.fromkeys(altered.drawn for altered in (known or {}).values() if altered.drawn)
+    if services.reshape is None:
+        return Sampled(again=frozenset(again))
     looked_at = {part.table for part in order.slices}
-    chosen = (target for target in targets_of(contract) if target.table.name in looked_at)
-    targets = {target.table.folder: target for target in chosen if target.table.keeps_content}
-    before = _Before.read(services, contract, order)
+    targets = {target.table.folder: target for target in targets_of(contract) if target.table.keeps_content}
+    before, limits = _Before.read(services, contract, order), services.limits
+    tables = [target.source.name for target in targets.values() if target.table.name in looked_at]
+    samples = [
+        Drawn(table, order.run, limits.sample_lines, limits.sample_partitions, objects)
+        for table, objects in _objects(services, order, tables, newest)
+    ]
     total = Sampled()
-    for table, objects in _objects(services, order, [target.source.name for target in targets.values()], newest):
-        if table not in before.parts:
-            place = run_file_key(order.run, f"reshaped/{table}").removesuffix(".json")
-            lines, partitions = services.limits.sample_lines, services.limits.sample_partitions
-            question = ReshapeLines(
-                contract.dataset, table, objects, lines, partitions, order.run, place, contract.hash
-            )
-            try:
-                before.parts[table] = ask(reshaping_to_data(question))["parts"]
-            except TransientFailure as error:
-                services.log.error("no sample of lines was compared", table=table, reason=str(error))
-                continue
-        for part in parts_from_data({"parts": before.parts[table]}):
-            if part.folder in targets:
-                total = _joined(total, _compared(services, contract, targets[part.folder], part, before))
+    for drawn in dict.fromkeys([*samples, *again]):
+        parts = _shaped(services, contract, order, drawn, before)
+        total = replace(total, again=total.again | ({drawn} if drawn in again and parts is not None else set()))
+        sound = before.sound if drawn.seed == order.run else {}  # by its own lines alone
+        for part in parts or ():
+            if part.folder in targets and (drawn in again or targets[part.folder].table.name in looked_at):
+                total = _joined(total, _compared(services, targets[part.folder], part, drawn, sound))
     write_run_file(services.records, order.run, SAMPLED, before.to_data())
     return total
+
+
+def _shaped(
+    services: Services, contract: Contract, order: DatabaseOrder, drawn: Drawn, before: _Before
+) -> tuple[ReshapedPart, ...] | None:
+    """The rows that the lines of a sample give, the same for every scan of the run; None where nobody answers."""
+    table, own = drawn.table, drawn.seed == order.run
+    name = table if own else f"{table}/{drawn.seed}"
+    if name not in before.parts:
+        place = run_file_key(order.run, f"reshaped/{name}").removesuffix(".json")
+        question = ReshapeLines(
+            contract.dataset, table, drawn.objects, drawn.lines, drawn.parts, drawn.seed, place, contract.hash
+        )
+        try:
+            before.parts[name] = present(services.reshape, "compare", table)(reshaping_to_data(question))["parts"]
+        except TransientFailure as error:
+            services.log.error("no sample of lines was compared", table=table, reason=str(error))
+            return None
+    return parts_from_data({"parts": before.parts[name]})
 
 
 @dataclass
@@ -139,15 +164,17 @@ def _chosen(services: Services, order: DatabaseOrder, table: str, newest: int) -
 
 
 def _joined(before: Sampled, part: Sampled) -> Sampled:
-    return Sampled(before.findings + part.findings, before.altered | part.altered, before.rows + part.rows)
+    return Sampled({**before.altered, **part.altered}, before.rows + part.rows, before.again)
 
 
-def _compared(services: Services, contract: Contract, target: Target, part: ReshapedPart, before: _Before) -> Sampled:
+def _compared(
+    services: Services, target: Target, part: ReshapedPart, drawn: Drawn, known_sound: dict[str, str]
+) -> Sampled:
     """The star's rows of one partition against those that lines give. What is broken or outdated is found elsewhere."""
     table = target.table
     undecoded = locate_partition(services.partitions, table, part.path)
     opened = undecoded.opened
-    if undecoded.name in before.sound and before.sound[undecoded.name] == undecoded.target:
+    if undecoded.name in known_sound and known_sound[undecoded.name] == undecoded.target:
         return Sampled()
     stored = services.records.read(part.object)
     if stored is None or opened is None or why_outdated(opened.footer.layout, opened.schema, table):
@@ -159,17 +186,16 @@ def _compared(services: Services, contract: Contract, target: Target, part: Resh
     unequal = {name: _unequal(star.column(name), lines.column(name)) for name in _columns(target)}
     columns = [name for name, rows in unequal.items() if rows.any()]
     if not columns:
-        before.sound[undecoded.name] = undecoded.target
+        known_sound[undecoded.name] = undecoded.target
         return Sampled(rows=star.num_rows)
     at = np.flatnonzero(np.logical_or.reduce([unequal[name] for name in columns]))
     keys = _keys(target, star.take(pa.array(at)))
-    if table.name.startswith(f"{CURRENT}/"):  # a state is made of every object there is: its rows are fetched again
-        finding: Finding = ChangedRows(contract.dataset, target.source.name, keys)
-    else:
-        rows = f"{len(at)} of {star.num_rows} sampled rows are not as their lines say"
-        problem = f"{rows}: {', '.join(columns)} of {', '.join(map(str, keys[0]))}"
-        finding = BrokenPartition(contract.dataset, table.name, part.path, problem)
-    return Sampled((finding,), frozenset({partition_of(table.folder, part.path)}), star.num_rows)
+    rows = f"{len(at)} of {star.num_rows} sampled rows are not as their lines say"
+    problem = f"{rows}: {', '.join(columns)} of {', '.join(map(str, keys[0]))}"
+    # A state is made of every object that there is: its rows are fetched again.
+    again = keys if table.name.startswith(f"{CURRENT}/") else ()
+    altered = Altered(undecoded.target, table.name, part.path, problem, again, drawn)
+    return Sampled({undecoded.name: altered}, star.num_rows)
 
 
 def _of_same_line(table: Table, star: pa.Table, lines: pa.Table) -> tuple[pa.Table, pa.Table]:

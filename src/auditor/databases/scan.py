@@ -6,18 +6,21 @@ those rows of the source that are in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from auditor.databases.arrivals import MOST_READ, Arrivals, KnownArrivals, Ports, scan_arrivals
 from auditor.databases.choose import DatabaseOrder
 from auditor.databases.memory import Memory, read_memory
+from auditor.databases.open_slices.altered import Altered, AlteredByName, unless_altered
+from auditor.databases.open_slices.looks import amiss_since
+from auditor.databases.open_slices.seen import Chosen, looks_after
 from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
-from auditor.databases.rows.targets import Slice, all_slices, database_of, targets_of
+from auditor.databases.rows.targets import database_of, targets_of
 from auditor.databases.samples import Sampled, compare_sample
-from auditor.databases.shapes import Shapes, changed_source, look_at_source
+from auditor.databases.shapes import changed_source, look_at_source
 from auditor.evidence.completeness import COUNTS
 from auditor.evidence.halts import Halts, find_halts, halts_before, noted_halts
 from auditor.evidence.outstanding import Looks, Outstanding, keep_looks, kept_looks, read_outstanding
@@ -50,10 +53,11 @@ from core.warehouse.current_state import current_table, inputs_of
 
 @dataclass(frozen=True, slots=True)
 class DatabaseScan:
-    """The result of a scan, and what the next audit is to remember of it."""
+    """The result of a scan, what the next audit is to remember of it, and what of before it had ``read``."""
 
     result: AuditResult
     memory: Memory
+    read: Memory
 
 
 def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> DatabaseScan:
@@ -75,26 +79,28 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     watermarks = {name: arrival.watermark for name, arrival in arrivals.items()}
     is_loaded = any(watermark > EPOCH for watermark in watermarks.values())
     looks = order.beside and not source.canary  # one that is down is no success, whatever was extracted of it
-    shapes = look_at_source(services, contract, source, memory.shapes) if looks else Shapes()
+    shapes = look_at_source(services, contract, source, memory.shapes) if looks else memory.shapes
     brought = _brought_until(services, contract, arrivals, now=now, asks=is_loaded and order.beside)
     held = _held_by_input(contract, derived)
     terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken), brought, held)
     compared = compare_slices(services, terms, order.slices)
     newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
-    sampled = compare_sample(services, contract, order, newest) if order.beside else Sampled()
+    sampled = compare_sample(services, contract, order, newest, memory.altered) if order.beside else Sampled()
+    altered = _altered_now(memory.altered, sampled, compared.objects)
     letters = look_at_dead_letters(services, order.dataset, memory.redriven) if order.beside else SeenLetters()
     findings: list[Finding] = [*compared.findings]
+    at_hand = {*compared.objects, *sampled.altered}
+    findings += [each.finding(order.dataset) for name, each in altered.items() if name in at_hand]
     if order.beside:
         findings = [
             *(finding for arrival in arrivals.values() for finding in arrival.findings),
             *arrived.halts.findings,
             *derived,
             *findings,
-            *sampled.findings,
             *_parameter_findings(services, source, names, arrivals, before, now),
             *letters.findings,
             *_slow_sweep(order, source),
-            *changed_source(order.dataset, shapes),
+            *(changed_source(order.dataset, shapes) if looks else ()),
             *find_lagging_mirrors(services, contract),
         ]
     unreferenced = find_unreferenced(
@@ -108,7 +114,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     )
     seen = compared.outdated if order.scheduled else ()
     outdated = find_outdated(services, contract, order.outdated, seen)
-    windows = tuple(_as_sampled(window, sampled) for window in compared.windows)
+    windows = tuple(unless_altered(window, altered) for window in compared.windows)
     if order.beside:
         windows += tuple(_from_before_the_promise(contract, memory))
     result = AuditResult(
@@ -121,9 +127,11 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         audited_at=iso(int(now.timestamp())),
         swept_until=unreferenced.until,
         seen_until=int(min([_promised(source, now), *brought.values()]).timestamp()),
-        amiss=_known_amiss(contract, order, memory, windows),
         letters=letters.left,
     )
+    chosen = Chosen(order.run, order.taken_at, order.slices, order.waiting, frozenset(order.gone))
+    still = looks_after(contract, memory.open, chosen, result, tuple(altered.values()))
+    result = replace(result, amiss=amiss_since(still))
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     if order.beside:
         rounded = order.scheduled and not unreferenced.until
@@ -132,9 +140,9 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     rows = {**memory.rows, **compared.rows}
-    still = _still_open(memory, order, result)
     pointers = order.pointers if order.scheduled else memory.pointers
-    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still, pointers))
+    later = Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still, pointers, altered)
+    return DatabaseScan(result, later, memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,28 +225,6 @@ def _brought_until(
     return brought
 
 
-def _known_amiss(
-    contract: Contract, order: DatabaseOrder, memory: Memory, windows: Iterable[WindowResult]
-) -> dict[str, int]:
-    """The start of the first slice of each table that is not whole, by this scan or the last one that looked at it.
-
-    One that is only not over yet is none, for nobody has certified it.
-    """
-    starts = [(window.subject, window.start) for window in windows if window.counts["missing"] or window.touched_by]
-    looked_at = {(part.table, part.start, part.end) for part in order.slices}
-    if unseen := {*memory.open} - looked_at:
-        existing = {part for target in targets_of(contract) for part in all_slices(target, order.taken_at)}
-        starts += [(table, start) for table, start, end in unseen if Slice(table, start, end) in existing]
-    return dict(sorted(starts, key=lambda pair: -pair[1]))
-
-
-def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tuple[tuple[str, int, int], ...]:
-    """The slices that are not whole, as far as this scan and those before it know, and those that wait for a look."""
-    compared = {(part.table, part.start, part.end) for part in (*order.slices, *order.waiting)}
-    whole = {(result.subject_of(window), window.start, window.end) for window in result.windows if window.whole}
-    return tuple(sorted(({*memory.open} | compared) - whole))
-
-
 def _from_before_the_promise(contract: Contract, memory: Memory) -> Iterator[WindowResult]:
     """Slices from before their table's first partition that earlier releases compared, and left open, as owing nothing.
 
@@ -250,12 +236,18 @@ def _from_before_the_promise(contract: Contract, memory: Memory) -> Iterator[Win
             yield WindowResult(start, end, True, dict.fromkeys(COUNTS, 0), {}, subject=table)
 
 
-def _as_sampled(window: WindowResult, sampled: Sampled) -> WindowResult:
-    """The window, which is not whole where a partition of it does not say what its lines say."""
-    if sampled.altered.isdisjoint(window.partitions):
-        return window
-    kinds = (finding.kind for finding in sampled.findings)
-    return replace(window, touched_by=tuple(dict.fromkeys([*window.touched_by, *kinds])))
+def _altered_now(before: AlteredByName, sampled: Sampled, objects: Mapping[str, str]) -> dict[str, Altered]:
+    """The partitions that are altered: by this run's sample, or by an earlier one, whatever this one drew.
+
+    An object does not change. One that has taken its place is another where the lines that showed it were held against
+    it again, for a merge carries on what was altered.
+    """
+    still = {}
+    for name, each in before.items():
+        target = objects.get(name, each.target)
+        if target == each.target or (each.drawn is not None and each.drawn not in sampled.again):
+            still[name] = replace(each, target=target)
+    return still | {**sampled.altered}
 
 
 def _parameter_findings(

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from auditor.databases.memory import Memory
+from auditor.databases.open_slices.looks import WAITING
+from auditor.databases.open_slices.seen import slices_now
 from auditor.databases.rows.targets import Slice, Target, slices_of
 from auditor.services import Limits
 from core.ports import ObjectInfo, ObjectReader
@@ -29,11 +31,13 @@ AHEAD = datetime.max.replace(tzinfo=UTC)
 class Touched:
     """The ``slices`` that a run has a budget for, those that wait for the next ones, and the listing.
 
-    ``pointers`` are the paths of the partitions by their table's folder.
+    ``gone`` are those that wait and whose pointers were removed; ``pointers`` the paths of the partitions by their
+    table's folder.
     """
 
     slices: Sequence[Slice] = ()
     waiting: Sequence[Slice] = ()
+    gone: Sequence[Slice] = ()
     pointers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -48,12 +52,13 @@ def touched_slices(
 ) -> Touched:
     """The slices that were touched since the last audit chose its own, without those that are ``looked_at`` anyway.
 
-    Those whose pointers are gone come first, then those that waited longest, as many as the budget of rows takes, never
-    fewer than one; then those that begin after ``now``, such as bookings of next month, which nothing else looks at:
-    they are few, and readers count them. Tables that no time slices are not among them.
+    Those whose pointers are gone come first, then those that waited longest, in earlier runs too, as many as the budget
+    of rows takes, never fewer than one; then those that begin after ``now``, such as bookings of next month, which
+    nothing else looks at: they are few, and readers count them. Tables that no time slices are not among them.
     """
     since = at_epoch(memory.swept_at - SKEW) if memory.swept_at else None
-    waiting: dict[Slice, datetime] = {}
+    still = slices_now(targets, memory.open, now=now).items()
+    waiting = {part: at_epoch(look.at) for part, look in still if look.why == WAITING and part not in looked_at}
     pointers = {}
     for target in (target for target in targets if target.column):
         folder = target.table.folder
@@ -70,8 +75,9 @@ def touched_slices(
     for place, part in enumerate(ordered):
         rows += max(1, memory.rows.get(part.table, 0))
         if place and rows > limits.sweep_rows:
-            return Touched(ordered[:place], ordered[place:], pointers)
-    return Touched(ordered, (), pointers)
+            left = ordered[place:]
+            return Touched(ordered[:place], left, [part for part in left if waiting[part] == GONE], pointers)
+    return Touched(ordered, pointers=pointers)
 
 
 def _listed(records: ObjectReader, target: Target) -> tuple[dict[str, ObjectInfo], str]:

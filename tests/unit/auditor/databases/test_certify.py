@@ -6,19 +6,28 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 
 from auditor.audits import begin_audit, end_audit
 from auditor.databases.audit import DatabaseAudit
 from auditor.databases.certify import EVERYTHING
-from auditor.databases.memory import read_memory
+from auditor.databases.memory import change_memory, read_memory
+from auditor.databases.open_slices.altered import Altered
+from auditor.databases.open_slices.looks import Look
 from auditor.databases.rows.targets import ALWAYS
+from auditor.databases.samples import Sampled
 from auditor.evidence.completeness import COMPLETENESS
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file, write_run_file
 from auditor.standing.reading import read_standing
 from auditor.state import OpenWindow, change_state, read_state
+from auditor.warehouse.partitions import target_of
 from auditor.windows import Scope
+from core.audit.findings import BrokenPartition
 from core.mirroring.audited import read_audited
+from core.warehouse.pointer import partition_of
 
 
 def audit(lake: AuditedDatabase, run: str) -> Any:
@@ -93,11 +102,12 @@ def test_what_no_repair_brought_is_alarmed_and_stays_open_until_it_is_there() ->
     assert (row["status"], row["expected"], row["missing"]) == ("alarmed", 3, 1)
     [window] = read_state(lake.records, DATASET).open.values()
     assert window.missing == 1
-    assert read_memory(lake.records, DATASET).open == ((ORDER_FACT.name, *ALWAYS),)
+    looks = read_memory(lake.records, DATASET).open
+    assert looks == {(ORDER_FACT.name, *ALWAYS): Look("amiss", int(CLOCK.timestamp()), "first", ("missing_row",))}
     lake.put({3: 30})
     assert audit(lake, "second").certificates == 1
     assert read_state(lake.records, DATASET).open == {}
-    assert read_memory(lake.records, DATASET).open == ()
+    assert read_memory(lake.records, DATASET).open == {}
 
 
 def test_a_run_of_one_table_compares_no_other_and_leaves_open_what_others_lack() -> None:
@@ -170,3 +180,72 @@ def test_a_run_over_a_range_leaves_open_what_is_open_elsewhere_and_one_over_all_
     everything.scan(attempt=0)
     end_audit(lake.services, everything, attempt=0)
     assert (read_state(lake.records, DATASET).open, read_state(lake.records, DATASET).causes) == ({}, ())
+
+
+class Samples:
+    """``compare_sample`` that shows the fact altered as often as it is told to."""
+
+    def __init__(self, lake: AuditedDatabase) -> None:
+        self._lake = lake
+        self.shows = True
+
+    def __call__(self, *_: Any) -> Sampled:
+        name = partition_of(ORDER_FACT.folder, "")
+        altered = Altered(target_of(self._lake.partitions, name), ORDER_FACT.name, "", "1 of 2 sampled rows")
+        return Sampled({name: altered} if self.shows else {}, 2)
+
+
+def test_what_a_sample_showed_altered_is_certified_when_another_object_has_taken_its_place() -> None:
+    lake = whole()
+    samples = Samples(lake)
+    with patch("auditor.databases.scan.compare_sample", samples):
+        audit(lake, "altered")
+        samples.shows = False
+        for run in ("second", "third"):
+            lake.now += timedelta(hours=1)
+            answer = audit(lake, run)
+            assert (answer.certificates, answer.open) == (0, 1)
+            assert read_state(lake.records, DATASET).causes == ("broken_object",)
+            result = AuditResult.from_data(read_run_file(lake.records, run, "audit-0"))
+            problem = "1 of 2 sampled rows"
+            assert result.findings == (BrokenPartition(DATASET, ORDER_FACT.name, "", problem),), "it is made again"
+        lake.source[3] = 30
+        lake.put({3: 30})
+        assert audit(lake, "made-again").certificates == 1
+    assert read_memory(lake.records, DATASET).altered == {}
+    assert read_state(lake.records, DATASET).causes == ()
+
+
+def test_a_run_certifies_nothing_that_another_has_shown_altered_since_it_looked() -> None:
+    lake = whole()
+    samples = Samples(lake)
+    now = int(lake.now.timestamp())
+    with patch("auditor.databases.scan.compare_sample", samples):
+        samples.shows = False
+        ranged = begin_audit(lake.services, DATASET, "ranged", Scope(now, 0, now))
+        ranged.scan(attempt=0)
+        samples.shows = True
+        audit(lake, "altered")
+    assert end_audit(lake.services, ranged, attempt=0).certificates == 0
+    assert {row["status"] for row in rows(lake).values()} == {"open"}
+    memory = read_memory(lake.records, DATASET)
+    assert [*memory.altered] == [partition_of(ORDER_FACT.folder, "")]
+    assert [look.why for look in memory.open.values()] == ["amiss"]
+
+
+def test_what_a_scan_of_the_release_before_kept_is_merged_and_nothing_that_is_open_is_lost() -> None:
+    lake = whole()
+    now = int(lake.now.timestamp())
+    earlier = begin_audit(lake.services, DATASET, "earlier", Scope(now))
+    earlier.scan(attempt=0)
+    kept = read_run_file(lake.records, "earlier", "memory")
+    memory = json.loads(kept["memory"])
+    for name in ("looks", "altered"):
+        memory.pop(name, None)
+    write_run_file(lake.records, "earlier", "memory", {"memory": json.dumps(memory)})
+    looks = {(ORDER_FACT.name, *ALWAYS): Look("amiss", now, "another", ("missing_row",))}
+    change_memory(lake.records, DATASET, lambda before: replace(before, open=looks))
+    end_audit(lake.services, earlier, attempt=0)
+    after = read_memory(lake.records, DATASET)
+    assert after.open == looks
+    assert (after.of("orders").verified, after.swept_at) == (1, now)

@@ -11,7 +11,9 @@ from tests.support.lake import shipped_contracts
 
 from auditor.databases.choose import choose_slices, open_slices, recent_slices, swept_slices
 from auditor.databases.memory import Memory, change_memory
-from auditor.databases.rows.targets import Slice, all_slices, targets_of
+from auditor.databases.open_slices.looks import AMISS, UNFINISHED, WAITING, Look
+from auditor.databases.open_slices.seen import slices_now
+from auditor.databases.rows.targets import ALWAYS, Slice, all_slices, targets_of
 from auditor.services import Limits
 from auditor.windows import Scope
 from core.contract.model import Database
@@ -23,6 +25,10 @@ assert isinstance(CONTRACT.source, Database)
 SOURCE: Database = CONTRACT.source
 NOW, HOUR, DAY = epoch("2026-11-20T15:00:00Z"), 3_600, 86_400
 LARGE = {target.table.name: 60_000 for target in TARGETS}  # none is so small that it is compared whole every time
+
+
+def name_of(part: Slice) -> tuple[str, int, int]:
+    return part.table, part.start, part.end
 
 
 def history(now: int) -> set[Slice]:
@@ -99,17 +105,49 @@ def test_what_was_not_whole_is_compared_again_the_newest_first_within_the_budget
     some = next(part for part in history(NOW) if not part.whole).table
     old = sorted(part for part in history(NOW) if part.table == some)[:3]
     gone = ("no_such_table", 0, DAY)
-    memory = Memory(rows=LARGE, open=(gone, *((part.table, part.start, part.end) for part in old)))
-    assert open_slices(TARGETS, memory, Limits(sweep_rows=10**9), now=NOW) == old[::-1]
-    assert open_slices(TARGETS, memory, Limits(sweep_rows=120_000), now=NOW) == old[:0:-1]
-    assert open_slices(TARGETS, memory, Limits(sweep_rows=1), now=NOW) == [old[2]]
-    assert open_slices(TARGETS, Memory(rows=LARGE), Limits(), now=NOW) == []
+    memory = Memory(rows=LARGE, open={name: Look() for name in (gone, *map(name_of, old))})
+
+    def chosen(rows: int) -> list[Slice]:
+        return open_slices(TARGETS, memory, frozenset(), Limits(sweep_rows=rows), now=NOW)
+
+    assert chosen(10**9) == old[::-1]
+    assert chosen(120_000) == old[:0:-1]
+    assert chosen(1) == [old[2]]
+    assert open_slices(TARGETS, Memory(rows=LARGE), frozenset(), Limits(), now=NOW) == []
+
+
+def test_what_every_audit_looks_at_anyway_takes_no_rows_from_what_was_found_broken() -> None:
+    current = recent(NOW)
+    old = max(history(NOW) - set(current), key=lambda part: part.start)
+    looks = {name_of(part): Look(UNFINISHED, NOW, "run") for part in current} | {name_of(old): Look(AMISS, NOW, "run")}
+    memory = Memory(rows=dict.fromkeys(LARGE, 2_500_000), open=looks)
+    assert open_slices(TARGETS, memory, frozenset(current), Limits(), now=NOW) == [old]
+
+
+def test_turns_are_taken_by_who_was_not_looked_at_for_longest() -> None:
+    some = next(part for part in history(NOW) if not part.whole).table
+    first, second, third = sorted(part for part in history(NOW) if part.table == some)[:3]
+    looks = {name_of(part): Look(AMISS, at, "run") for part, at in ((first, 2), (second, 1), (third, 3))}
+    for waiting in ({}, {name_of(max(history(NOW))): Look(WAITING, 0, "run")}):
+        memory = Memory(rows=LARGE, open=looks | waiting)
+        assert open_slices(TARGETS, memory, frozenset(), Limits(sweep_rows=120_000), now=NOW) == [second, first]
+
+
+def test_slices_of_another_time_unit_or_none_are_looked_at_as_the_table_is_sliced_now() -> None:
+    (fact,) = (target for target in TARGETS if target.table.name == "fact_sales_order")
+    now = all_slices(fact, NOW)
+    day = (fact.table.name, now[-1].start + DAY, now[-1].start + 2 * DAY)
+    year = (fact.table.name, now[-3].start, now[-1].end)
+    assert [*slices_now(TARGETS, {day: Look()}, now=NOW)] == [now[-1]]
+    assert [*slices_now(TARGETS, {year: Look()}, now=NOW)] == now[-3:]
+    assert [*slices_now(TARGETS, {(fact.table.name, *ALWAYS): Look()}, now=NOW)] == now
+    assert slices_now(TARGETS, {("no_such_table", 0, DAY): Look()}, now=NOW) == {}
 
 
 def test_every_scheduled_audit_looks_again_at_what_a_sweep_found_open() -> None:
     lake, now = AuditedDatabase(CONTRACT), NOW
     part = max(history(NOW), key=lambda part: part.start)
-    found = Memory(rows=LARGE, swept_at=NOW, open=((part.table, part.start, part.end),))
+    found = Memory(rows=LARGE, swept_at=NOW, open={name_of(part): Look()})
     change_memory(lake.records, CONTRACT.dataset, lambda _: found)
     for _ in range(3):
         now += HOUR

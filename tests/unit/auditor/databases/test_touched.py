@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.lake import shipped_contracts
 
 from auditor.databases.choose import DatabaseOrder
 from auditor.databases.memory import Memory
+from auditor.databases.open_slices.looks import WAITING, Look
 from auditor.databases.rows.targets import Slice, slices_of, targets_of
 from auditor.databases.touched import LISTED, SKEW, touched_slices
 from auditor.services import Limits
@@ -79,6 +81,23 @@ def test_a_pointer_that_was_there_and_is_gone_comes_before_all_that_commits_touc
     assert none.slices == [month("2026-03"), month("2026-05"), month("2026-07")]
 
 
+def test_what_waited_in_earlier_runs_comes_in_its_turn_and_what_is_gone_is_told_from_what_waits() -> None:
+    pointers = Pointers({"2026-03": 300, "2026-04": -9_999})
+    may, june = month("2026-05"), month("2026-06")
+    looks = {(may.table, may.start, may.end): Look(WAITING, LAST - 60, "run")}
+    known = {FACT.table.folder: ("month=2026-04", "month=2026-06")}
+    memory = Memory(swept_at=LAST, rows={"fact_sales_order": 1_000}, open=looks, pointers=known)
+
+    def chosen(rows: int) -> tuple[list[Slice], list[Slice], list[Slice]]:
+        touched = touched_slices(pointers, TARGETS, memory, (), Limits(sweep_rows=rows), now=LAST)
+        return list(touched.slices), list(touched.waiting), list(touched.gone)
+
+    assert chosen(9_000) == ([june, may, month("2026-03")], [], [])
+    assert chosen(2_000) == ([june, may], [month("2026-03")], [])
+    memory = replace(memory, pointers={FACT.table.folder: ("month=2026-06", "month=2026-07")})
+    assert chosen(1_000) == ([june], [month("2026-07"), may, month("2026-03")], [month("2026-07")])
+
+
 def test_months_to_come_are_looked_at_in_every_audit_behind_all_else() -> None:
     """Readers count a booking of next month, and no other slice would tell that the source has deleted it."""
     pointers = Pointers({"2026-05": 100, "2026-11": -9_999, "2026-12": -9_999})
@@ -102,8 +121,9 @@ def test_no_run_lists_more_than_its_share_of_a_table() -> None:
 
 def test_what_waits_is_kept_in_the_order_and_earlier_releases_read_one_that_has_nothing_of_it() -> None:
     pointers = {"fact_sales_order": ("month=2026-05",)}
-    order = DatabaseOrder("sales", "run", (), True, ("", 0), LAST, waiting=(month("2026-05"),), pointers=pointers)
+    gone = (month("2026-05"),)
+    order = DatabaseOrder("sales", "run", (), True, ("", 0), LAST, waiting=gone, pointers=pointers, gone=gone)
     assert DatabaseOrder.from_data(order.to_data()) == order
-    assert not {"waiting", "pointers"} & {*DatabaseOrder("sales", "run", (), True, ("", 0), LAST).to_data()}
+    assert not {"waiting", "pointers", "gone"} & {*DatabaseOrder("sales", "run", (), True, ("", 0), LAST).to_data()}
     assert Memory.from_json(Memory(pointers=pointers).to_json()).pointers == pointers
     assert b"pointers" not in Memory().to_json()
