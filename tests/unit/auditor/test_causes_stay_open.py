@@ -25,6 +25,7 @@ from core.landing.zone import landing_of
 from core.time import at_epoch
 
 AUDITS = 20
+MORE = ("unprocessed", "missing", "lost repair")
 Lake = AuditedFeed | AuditedDatabase
 
 
@@ -72,7 +73,10 @@ def repair_of(number: int) -> str:
     return RepairObject(DATASET, TABLE.name, f"202611{number:02}T000000Z-a").key
 
 
-@pytest.mark.parametrize("kind", ["lost", "unprocessed", "missing", "lost repair", "unprocessed repair"])
+@pytest.mark.parametrize(
+    "kind",
+    ["lost", "unprocessed repair", *(pytest.param(kind, marks=pytest.mark.long) for kind in MORE)],
+)
 def test_what_a_sweep_of_a_database_finds_is_told_once_and_over_once_when_it_is_mended(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +119,7 @@ def arrive(lake: AuditedFeed, key: str) -> None:
     lake.records.write(receipt_of(key), b'{"outcome": "committed"}')
 
 
-@pytest.mark.parametrize("kind", ["lost", "unprocessed"])
+@pytest.mark.parametrize("kind", ["lost", pytest.param("unprocessed", marks=pytest.mark.long)])
 def test_what_a_sweep_of_a_feed_finds_is_told_once_and_over_once_when_it_is_mended(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +183,7 @@ def test_a_run_over_a_range_ends_no_cause_and_remembers_what_it_finds(monkeypatc
     assert [each for each in told if each] + audits.several(AUDITS) == ["over"]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 8))])
 def test_whatever_breaks_and_is_mended_a_cause_is_open_while_anything_that_was_found_is_amiss(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
