@@ -286,7 +286,7 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
         timer=time.perf_counter,
     )
     for info in list(bucket.list("tables/")):
-        failed = process_objects([ObjectEvent("", info.key, False)], services)
+        failed = process_objects([ObjectEvent("", info.key)], services)
         assert not failed, failed
     (fact,) = contracts.dataset(DATASET).tables
     list(vacuum(bucket, bucket, fact, now=datetime.now(UTC) + 10 * GRACE))

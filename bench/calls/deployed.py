@@ -122,7 +122,7 @@ class DeployedFunctions:
         run_pass(self.extraction, budget=Budget.of(600, clock=time.monotonic)).raise_failures()
 
     def process(self, *keys: str) -> None:
-        errors = process_objects([ObjectEvent("", key, again=False) for key in keys], self.processing)
+        errors = process_objects([ObjectEvent("", key) for key in keys], self.processing)
         assert not errors, errors
 
     def audit(self, dataset: str, run: str, **order: Any) -> dict[str, Any]:

@@ -18,11 +18,10 @@ from core.json import UNREADABLE
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """An object that an event or a request names. ``again``: by a request, for it may have been processed before."""
+    """An object that an event or a request names; a request's has no bucket."""
 
     bucket: str
     key: str
-    again: bool = False
 
 
 def object_events(body: str) -> Iterator[ObjectEvent]:
@@ -32,7 +31,7 @@ def object_events(body: str) -> Iterator[ObjectEvent]:
         if message.get("Event") == "s3:TestEvent":
             return
         if "objects" in message:
-            yield from (ObjectEvent("", _text(key), again=True) for key in _list(message["objects"]))
+            yield from (ObjectEvent("", _text(key)) for key in _list(message["objects"]))
             return
         for record in _list(message["Records"]):
             if _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated"):

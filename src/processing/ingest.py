@@ -40,7 +40,6 @@ class Ingest:
 
     landing: Landing
     plan: SourcePlan
-    again: bool
     started: float
     beside: BesidePlan | None = None
     stat: ObjectStat | None = None
@@ -62,10 +61,9 @@ class Ingest:
         """Whether its rows are in the warehouse."""
         return self.done and self.parsed is not None and not self.parsed.halted
 
-    @property
-    def ref(self) -> SourceRef:
-        """The name under which footers list it."""
-        return SourceRef(self.landing.key, self.source.etag)
+    def ref(self, rows: int) -> SourceRef:
+        """The name under which footers list it, where it gave a partition so many rows."""
+        return SourceRef(self.landing.key, self.source.etag, rows)
 
     @property
     def source(self) -> ObjectStat:
@@ -227,13 +225,14 @@ def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:
     """
     first, part = parts[0]
     objects = list({id(ingest): ingest for ingest, _ in parts}.values())
+    rows = {id(ingest): sum(part.rows.num_rows for by, part in parts if by is ingest) for ingest in objects}
     try:
         outcome = commit_rows(
             services.partitions,
             part.table,
             part.path,
             pa.concat_tables([part.rows for _, part in parts]),
-            sources=[ingest.ref for ingest in objects],
+            sources=[ingest.ref(rows[id(ingest)]) for ingest in objects],
             context=services.context_of(first.contract_of(part.table)),
         )
     except Exception as error:  # noqa: BLE001 - the partition's failure belongs to the objects with rows in it

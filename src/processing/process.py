@@ -51,16 +51,16 @@ def process_objects(objects: Iterable[ObjectEvent], services: Services) -> Mappi
     Keys that are no ingest objects are passed over. An object that is gone is a warning, for no retry brings it back.
     """
     errors: dict[str, Exception] = {}
-    wanted: dict[str, bool] = {}
+    wanted: dict[str, None] = {}
     for event in objects:
         if _is_ingest(event, services):
-            wanted[event.key] = event.again or wanted.get(event.key, False)
+            wanted[event.key] = None
         else:
             services.log.info("no ingest object, passed over", bucket=event.bucket, object=event.key)
-    every = list(wanted.items())
+    every = list(wanted)
     for start in range(0, len(every), AT_ONCE):
         keys = every[start : start + AT_ONCE]
-        batch = [ingest for key, again in keys if (ingest := _admit(key, again, services, errors))]
+        batch = [ingest for key in keys if (ingest := _admit(key, services, errors))]
         with ThreadPoolExecutor(services.workers) as pool:
             _process(batch, services, pool)
         errors |= {ingest.landing.key: ingest.error for ingest in batch if ingest.error}
@@ -71,7 +71,7 @@ def _is_ingest(event: ObjectEvent, services: Services) -> bool:
     return event.bucket in ("", services.ingest_bucket) and landing_of(event.key) is not None
 
 
-def _admit(key: str, again: bool, services: Services, errors: dict[str, Exception]) -> Ingest | None:
+def _admit(key: str, services: Services, errors: dict[str, Exception]) -> Ingest | None:
     """The object if a contract names its table; else it is an error that a human must see."""
     landing = landing_of(key)
     if landing is None:
@@ -86,7 +86,7 @@ def _admit(key: str, again: bool, services: Services, errors: dict[str, Exceptio
         services.metrics(landing.dataset).add(OBJECTS_FAILED, 1)
         return None
     beside = plan_beside(contract, landing.table, now=int(services.now().timestamp()))
-    return Ingest(landing, plan, again, services.timer(), beside)
+    return Ingest(landing, plan, services.timer(), beside)
 
 
 def _process(batch: Sequence[Ingest], services: Services, pool: Executor) -> None:

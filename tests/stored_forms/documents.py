@@ -62,13 +62,14 @@ def as_text(kept: Kept) -> str:
     return told + body.decode("utf-8")
 
 
-_OF_BYTES = ("Parquet, ", "starmend.digest", "starmend.seal")
+_OF_BYTES = ("Parquet, ", "starmend.digest", "starmend.seal", "starmend.recent")
 
 
 def beside_compression(kept: Kept) -> Kept:
     """The object with what of it no codec decides: of Parquet columns, rows, and the footer but for digest and seal.
 
-    Nor the form of the columns, which footers did not say when the archive was made.
+    Nor the form of the columns, which footers did not say when the archive was made, and not the marks of what is
+    merged, which did not count an object's rows then.
     """
     if kept.body[:4] != b"PAR1":
         return kept

@@ -120,8 +120,8 @@ class MemoryLake:
     def put_table(self, dataset: str, table: str, number: int, lines: Lines) -> str:
         return self.put(TableObject(dataset, table, number).key, lines)
 
-    def process(self, *keys: str, again: bool = False) -> Mapping[str, Exception]:
-        return process_objects([ObjectEvent("", key, again) for key in keys], self.services)
+    def process(self, *keys: str) -> Mapping[str, Exception]:
+        return process_objects([ObjectEvent("", key) for key in keys], self.services)
 
     def receipt(self, key: str) -> dict[str, Any]:
         receipt = read_receipt(self.records, landing(key))

@@ -220,7 +220,7 @@ class MovingRows:
             list(rebuild_table(self.simulation.lake.services, fact))
         keys = [*self.simulation.ingest_keys(), *self.simulation.ingest_keys("repair/")]
         self.draw.shuffle(keys)
-        process_objects([ObjectEvent("", key, again=True) for key in keys], self.simulation.lake.services)
+        process_objects([ObjectEvent("", key) for key in keys], self.simulation.lake.services)
         after = self._rows()
         self.faults += [f"{where}: {place} has other rows" for place in before if before[place] != after[place]]
 

@@ -35,14 +35,20 @@ Kind = Literal["merge", "derive", "restate", "rollback", "release"]
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
-    """An ingest object that rows came from: its key and its ETag."""
+    """An ingest object that rows came from: its key and its ETag, and of a commit how many rows it gave (``rows``)."""
 
     key: str
     etag: str
+    rows: int | None = field(default=None, compare=False)
 
     def mark(self, contract_hash: str) -> str:
-        """A mark for this object as read by this contract; another contract may make other rows of it."""
-        return mark_of(f"{self.key}\n{self.etag}\n{contract_hash}")
+        """A mark for this object as read by this contract; another contract may make other rows of it.
+
+        And so may another time: a row from too far in the future is taken as soon as its partition may begin. Of no
+        object rows are refused later that were taken before, so that as many rows are the same ones.
+        """
+        rows = "" if self.rows is None else f"\n{self.rows}"
+        return mark_of(f"{self.key}\n{self.etag}\n{contract_hash}{rows}")
 
 
 @dataclass(frozen=True, slots=True)

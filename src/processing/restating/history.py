@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -180,5 +180,6 @@ class History:
             return
         self.take([given.source], [given.refusal] if given.refusal else [])
         for path, rows in given.rows:
-            self.add(path, dedupe(rows, self._layout) if self._layout else rows, [given.source])
+            source = replace(given.source, rows=rows.num_rows)
+            self.add(path, dedupe(rows, self._layout) if self._layout else rows, [source])
         self._progress(key)

@@ -90,7 +90,7 @@ def replay(services: Services, keys: Iterable[str]) -> Iterator[Replayed]:
 
 
 def _again(services: Services, keys: list[str]) -> Replayed:
-    return Replayed(tuple(keys), process_objects([ObjectEvent("", key, again=True) for key in keys], services))
+    return Replayed(tuple(keys), process_objects([ObjectEvent("", key) for key in keys], services))
 
 
 def folder_of(root: str, dataset: str = "", table: str = "") -> str:

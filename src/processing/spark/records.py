@@ -67,7 +67,7 @@ def blocks_of(job: int, path: str, rows: pa.Table, sources: Sequence[SourceRef])
     """The rows of a partition and the objects that they come from, in blocks."""
     pieces = max(1, -(-rows.nbytes // MOST_BYTES))
     size = max(1, -(-rows.num_rows // pieces))
-    about = json.dumps([[source.key, source.etag] for source in sources])
+    about = json.dumps([[source.key, source.etag, source.rows] for source in sources])
     for first in range(0, rows.num_rows, size):
         [batch] = rows.slice(first, size).combine_chunks().to_batches()
         yield Record(job, ROWS, path, about, batch.serialize().to_pybytes())
@@ -77,7 +77,7 @@ def blocks_of(job: int, path: str, rows: pa.Table, sources: Sequence[SourceRef])
 def rows_of(record: Record, schema: pa.Schema) -> tuple[pa.Table, list[SourceRef]]:
     """What ``blocks_of`` was told, in the columns of this schema."""
     batch = pa.ipc.read_record_batch(pa.py_buffer(record.rows), schema)
-    return pa.Table.from_batches([batch], schema), [SourceRef(key, etag) for key, etag in json.loads(record.about)]
+    return pa.Table.from_batches([batch], schema), [SourceRef(*source) for source in json.loads(record.about)]
 
 
 def to_batches(records: Iterable[Record]) -> Iterator[pa.RecordBatch]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
@@ -116,7 +116,8 @@ class Shuffle:
                 for path, rows in given.rows if given else ():
                     if self.job_of(path) is not None:
                         buffer.add(path, rows)
-                        sources.setdefault(path, []).append(given.source)  # type: ignore[union-attr]
+                        source = replace(given.source, rows=rows.num_rows)  # type: ignore[union-attr]
+                        sources.setdefault(path, []).append(source)
             for path in buffer.paths:
                 rows, number = buffer.rows(path), self.job_of(path)
                 if rows is not None and number is not None:

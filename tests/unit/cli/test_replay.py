@@ -46,4 +46,3 @@ def test_a_queued_replay_is_a_request_that_the_process_function_understands(
     )
     asked = [one for message in found["Messages"] for one in object_events(message["Body"])]
     assert sorted(one.key for one in asked) == keys
-    assert all(one.again for one in asked)

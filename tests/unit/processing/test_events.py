@@ -26,7 +26,7 @@ def test_every_created_object_is_named_by_its_key_as_it_was_before_it_was_encode
 
 def test_a_request_names_objects_to_process_again() -> None:
     body = json.dumps({"objects": ["a", "b"]})
-    assert list(object_events(body)) == [ObjectEvent("", "a", again=True), ObjectEvent("", "b", again=True)]
+    assert list(object_events(body)) == [ObjectEvent("", "a"), ObjectEvent("", "b")]
 
 
 def test_the_test_event_of_a_new_notification_names_nothing() -> None:

@@ -240,7 +240,7 @@ def test_a_bad_release_halts_the_object_and_the_mended_one_takes_it_whole(lake: 
     assert lake.paths("fact_sales_order") == []
     assert lake.metrics["sales"].total("ObjectsHalted") == 1
     lake.ingest.write(key, gzip.compress(b"".join(line_of(order(number)) for number in range(1, 301))))
-    lake.process(key, again=True)
+    lake.process(key)
     assert lake.receipt(key)["outcome"] == "committed"
     assert len(lake.rows("fact_sales_order")) == 300
     assert lake.quarantined(key) == []

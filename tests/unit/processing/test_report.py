@@ -25,9 +25,7 @@ def lake() -> MemoryLake:
 
 def ingest(**parsed: object) -> Ingest:
     plan = plan_source(shipped_contracts().dataset("sales"), "sales_order")
-    state = Ingest(
-        landing(KEY), plan, again=False, started=0.0, stat=ObjectStat(KEY, 10, "etag", NOW, version_id="version")
-    )
+    state = Ingest(landing(KEY), plan, started=0.0, stat=ObjectStat(KEY, 10, "etag", NOW, version_id="version"))
     state.parsed = dataclasses.replace(ParsedObject(lines_in=3, accepted=2, rejected_lines=1, rows_out=2), **parsed)
     state.touched = [
         TouchedPartition("fact_b", "month=2026-11", 2, "unchanged", 1),

@@ -148,7 +148,7 @@ def test_a_receipt_is_read_once_for_the_index_and_again_when_it_changes() -> Non
     assert asked
     assert all(key.startswith(ROOT) for key in asked)
     [key] = [info.key for info in lake.ingest.list("tables/sales/sales_order/")][:1]
-    lake.process(key, again=True)
+    lake.process(key)
     asked.clear()
     read_arrivals(lake.services, table)
     assert len([key for key in asked if key.startswith("receipts/")]) == 1
