@@ -12,7 +12,7 @@ from core.contract.model import TIME_UNITS, Partition, Table
 from core.warehouse.checks import broken_checks
 from core.warehouse.keys import OUTSIDE, before_first_partition, in_partitions, microseconds_of
 from core.warehouse.order import as_array
-from processing.lines.parsed import rows_where
+from processing.lines.parsed import rows_where, shortened
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # instants of rows are UTC without zone
 
@@ -27,7 +27,7 @@ def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int,
     for check in broken_checks(table, rows):
         values = rows.column(check.column)
         for row in rows_where(check.breaks):
-            bad.setdefault(row, f"{check.column}: {_text(values[row])} breaks {check.rule}")
+            bad.setdefault(row, f"{check.column}: {_text(values[row])} breaks {shortened(check.rule)}")
     for row, reason in _misplaced(table, rows, now):
         bad.setdefault(row, reason)
     return bad
@@ -70,4 +70,4 @@ def _first_beyond(part: Partition, now: datetime) -> datetime:
 
 
 def _text(value: pa.Scalar) -> str:
-    return "null" if not value.is_valid else str(value.cast(pa.string()).as_py())
+    return "null" if not value.is_valid else shortened(str(value.cast(pa.string()).as_py()))

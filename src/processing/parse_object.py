@@ -23,7 +23,7 @@ from processing.check import broken_rules, outside_promise
 from processing.lines.block_parser import BlockParser, parser_for
 from processing.lines.blocks import UnreadableObject, line_blocks
 from processing.lines.memory import give_memory_back
-from processing.lines.parsed import Parsed, Rejected
+from processing.lines.parsed import Parsed, Rejected, shortened
 from processing.plan import SourcePlan
 from processing.read_ahead import map_ahead
 from processing.shape import Origin, shape
@@ -37,6 +37,7 @@ LARGE_BYTES = 64 << 20  # of rows: from here on it matters when memory goes back
 MOST_OUTSIDE = 1000  # lines outside of the promise that are kept in quarantine; the ingest object has all of them
 MOST_REJECTED_BYTES = 32 << 20  # of each kind, kept in memory until the batch is done
 REJECTED_BYTES = 200  # that a rejected line takes beside its content
+MOST_UNKNOWN = 500  # fields that a receipt names, for an object may have a new one in every line
 MOST_ROWS_BYTES = 384 << 20  # of an object's star rows; written they take as much again
 SORTED_BYTES = 32  # that a row takes while rows are sorted, however narrow it is
 MOST_JUDGED = 10_000  # bad lines of an object that is read on although most of its lines are bad
@@ -120,7 +121,7 @@ def parse_object(
         rows_out=sum(part.rows.num_rows for part in parts),
         parts=parts,
         rejected=tuple(sorted([*work.rejected.lines, *work.outside.lines], key=lambda rejected: rejected.line)),
-        unknown=tuple(sorted(work.unknown)),
+        unknown=tuple(shortened(name) for name in sorted(work.unknown)[:MOST_UNKNOWN]),
         halted=halted,
         read_ms=(ended - started - shaping) * 1000,
         shape_ms=shaping * 1000,
@@ -231,7 +232,7 @@ class _Work:
         self.accepted += valid.rows.num_rows
         self.rejected_lines += len(valid.rejected)
         self.outside_lines += len(valid.outside)
-        self.unknown |= valid.unknown
+        self.unknown |= valid.unknown if len(self.unknown) < MOST_UNKNOWN else set()
         for rejected in valid.rejected:
             self.is_cut |= not self.rejected.add(rejected.kept())
         for rejected in valid.outside[: MOST_OUTSIDE - len(self.outside.lines)]:

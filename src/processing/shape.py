@@ -34,7 +34,7 @@ from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type
 from core.warehouse.keys import surrogate_ids
 from core.warehouse.order import as_array, one_zero
 from processing.lines.instants import in_utc, in_years, time_of_day
-from processing.lines.parsed import rows_where
+from processing.lines.parsed import rows_where, shortened
 
 LATE = "late"
 
@@ -161,7 +161,7 @@ def _cast(
     except pa.ArrowInvalid:
         misfits = _misfits(values, convert)
     for row in rows_where(misfits):
-        bad.setdefault(row, f"{column.name}: {values[row].as_py()!r} is no {column.type}")
+        bad.setdefault(row, f"{column.name}: {shortened(repr(values[row].as_py()))} is no {column.type}")
     return convert(pc.if_else(misfits, pa.scalar(None, values.type), values))
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from core.warehouse.order import as_array
 from processing.lines.blocks import KEPT_BYTES, Block
 
+LONGEST_QUOTE = 80  # characters of a value that a reason or a log line tells
 BLANKS = b" \t\r"  # behind a record they are no part of it
 _CUT_OFF = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")  # of UTF-8
 
@@ -96,6 +97,11 @@ class Parsed:
     def accounted(self) -> int:
         """How many records the block had: those that became rows and those that did not."""
         return int(self.rows.num_rows) + len(self.rejected) + len(self.outside)
+
+
+def shortened(text: str) -> str:
+    """A value for a reason: long enough to recognise it."""
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}... ({len(text)} characters)"
 
 
 def rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:

@@ -23,7 +23,7 @@ from core.contract.types import ColumnType
 from processing.lines.blocks import BOM, Block
 from processing.lines.line_parser import JOINED, MOST_JOINED, LineParser, Unparsable, joins_too_many
 from processing.lines.nested import DECODER, MOST_NESTED, members, skip_blanks, too_deep
-from processing.lines.parsed import BLANKS, Parsed, Rejected
+from processing.lines.parsed import BLANKS, Parsed, Rejected, shortened
 from processing.lines.values import NOT_FINITE, looks_like
 
 _NULL = type(None)
@@ -37,7 +37,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "timestamp": (str, _NULL),
     "double": (int, float, _NULL),
 }
-_LONGEST_QUOTE = 80
 _SMALL = 100  # records of a part that are tested one by one
 _MOST_EXPLAINED = 100  # of a block's lines whose reason has to be sought field by field
 _CONSTANTS = re.compile(b"NaN|Inf")
@@ -263,11 +262,6 @@ def _written(text: str) -> dict[str, str]:
 def misfit(name: str, text: str, kind: ColumnType) -> str:
     """The reason of a value that is not of its type."""
     return f"{name}: {shortened(text)} is no {kind}"
-
-
-def shortened(text: str) -> str:
-    """A value for a reason: long enough to recognise it."""
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}... ({len(text)} characters)"
 
 
 def _no_json(record: bytes, error: orjson.JSONDecodeError) -> str:

@@ -18,6 +18,7 @@ from core.ports import PartitionStore
 from core.warehouse.order import as_array, locate, sort_rows
 from core.warehouse.partition_objects import Opened
 from core.warehouse.pointer import version_of
+from processing.lines.parsed import shortened
 from processing.partitions.layout import Layout
 from processing.partitions.precedence import arrays_of, columns_of, compare_rows
 from processing.partitions.state import Current, last_sound, read_state
@@ -132,7 +133,7 @@ def _older(opened: Opened, rows: pa.Table, layout: Layout) -> pa.Table | None:
 
 def _named(rows: pa.Table) -> str:
     texts = [pc.fill_null(as_array(column).cast(pa.string()), "null") for column in rows.slice(0, NAMED).columns]
-    keys = [" ".join(values) for values in zip(*(text.to_pylist() for text in texts), strict=True)]
+    keys = [shortened(" ".join(values)) for values in zip(*(text.to_pylist() for text in texts), strict=True)]
     return ", ".join(keys) + (", …" if rows.num_rows > NAMED else "")
 
 

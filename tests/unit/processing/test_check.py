@@ -91,3 +91,11 @@ def test_values_that_no_path_can_hold_are_refused() -> None:
     parts = (Partition("symbol", "symbol", "value", values=("A", "a/b")),)
     rows = [{"symbol": one} for one in ("A", "B", "a/b", None)]
     assert sorted(broken([column("symbol", "string")], rows, partition_by=parts)) == [1, 2, 3]
+
+
+def test_a_reason_tells_no_more_of_a_value_and_of_a_rule_than_is_needed_to_recognise_them() -> None:
+    entities = tuple(f"SYMBOL{number}" for number in range(10_000))
+    (reason,) = broken([column("symbol", "string", one_of=entities)], [{"symbol": "x" * 3_000_000}]).values()
+    assert reason.startswith("symbol: xxx")
+    assert "(3000000 characters) breaks one_of SYMBOL0, SYMBOL1, " in reason
+    assert len(reason) < 300

@@ -35,8 +35,7 @@ class OrdersOutOfReach(MemoryPartitions):
 def admitted(lake: MemoryLake, *keys: str) -> list[Ingest]:
     places = [landing(key) for key in keys]
     return [
-        Ingest(place, plan_source(lake.services.contracts.dataset(place.dataset), place.table), 0.0)
-        for place in places
+        Ingest(place, plan_source(lake.services.contracts.dataset(place.dataset), place.table), 0.0) for place in places
     ]
 
 

@@ -118,6 +118,29 @@ def test_what_is_kept_of_lines_outside_of_the_promise_is_bounded_by_bytes_too(mo
     assert [each.line for each in result.rejected] == [1, 1]
 
 
+LONG = "x" * 300_000
+WITHOUT_BOUND = {  # values that a line may have at any length, each refused at another place
+    "of a check": {"unit_price": "9" * 40, "units_sold": 0},
+    "of another type": {"units_sold": LONG},
+    "of a date that is none": {"agreed_delivery_date": LONG},
+    "of an instant that is none": {"last_updated": LONG},
+    "of a partition's column": {"created_at": "2999-01-01T00:00:00"},
+}
+
+
+@pytest.mark.parametrize("refused", WITHOUT_BOUND.values(), ids=list(WITHOUT_BOUND))
+def test_a_reason_has_a_bound_whatever_the_value_is(refused: dict[str, Any]) -> None:
+    result = parsed([line_of(order(1) | refused)])
+    assert [len(each.reason) < 300 for each in result.rejected] == [True], result
+
+
+def test_a_field_that_no_contract_knows_has_a_bound_and_their_number_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_UNKNOWN", 3)
+    result = parsed([line_of(order(number, **{f"{number}{LONG}": 1})) for number in range(1, 9)])
+    assert (result.accepted, len(result.unknown)) == (8, 3)
+    assert max(map(len, result.unknown)) < 200
+
+
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processing.lines.blocks.BLOCK_BYTES", 600)
     monkeypatch.setattr("processing.lines.blocks.READ_BYTES", 500)

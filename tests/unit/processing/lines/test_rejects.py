@@ -16,7 +16,8 @@ from core.contract.types import parse_type
 from processing.lines import line_parser
 from processing.lines.blocks import Block
 from processing.lines.line_parser import LineParser, Unparsable
-from processing.lines.rejects import misfit, separate_rejects, shortened
+from processing.lines.parsed import shortened
+from processing.lines.rejects import misfit, separate_rejects
 
 TYPES = {"id": "int", "price": "decimal(10,2)", "flag": "boolean"}
 SOURCE = SourceTable("thing", ("id",), tuple(Field(name, parse_type(kind), False) for name, kind in TYPES.items()))
