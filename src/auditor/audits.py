@@ -132,7 +132,8 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
     state comes last, so that a step that died on the way finds the same windows before it.
     """
     order = audit.order
-    result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
+    scanned = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
+    result = scanned.under(services.contracts.dataset(order.dataset).hash)
     triage = triage_findings(
         result.findings,
         make_plan(services, order, attempt=attempt + 1),  # what a next attempt would still repair is not given up

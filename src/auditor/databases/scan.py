@@ -128,6 +128,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         swept_until=unreferenced.until,
         seen_until=int(min([_promised(source, now), *brought.values()]).timestamp()),
         letters=letters.left,
+        contract=contract.hash,
     )
     chosen = Chosen(order.run, order.taken_at, order.slices, order.waiting, frozenset(order.gone))
     still = looks_after(contract, memory.open, chosen, result, tuple(altered.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.evidence.doubts import Doubt
@@ -12,6 +12,8 @@ from core.audit.history import KnownValue, given_slots, with_given
 from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.codec import from_data, to_data
 from core.time import epoch, iso
+
+ANOTHER_CONTRACT = "deployment: it was scanned by the contract of before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class AuditResult:
     what is to be asked for, by entity. ``seen_until``: extraction had
     brought the rows of before it of every table (epoch seconds; None: not told). ``amiss``: where the first slice
     begins that is not whole, by a database's table. ``letters`` are the dead letters that no repair moves: the begin of
-    each by its hash, by cause.
+    each by its hash, by cause. ``contract`` is the hash of the one by which it was scanned (empty: an earlier release's).
     """
 
     dataset: str
@@ -80,6 +82,17 @@ class AuditResult:
     seen_until: int | None = None
     amiss: Mapping[str, int] = field(default_factory=dict)
     letters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contract: str = ""
+
+    def under(self, contract: str) -> AuditResult:
+        """The result for whoever goes on by this contract: what was scanned by another is whole in no window.
+
+        A certificate would name this contract over rows that were read by the columns of the other.
+        """
+        if self.contract in ("", contract):
+            return self
+        windows = (replace(each, touched_by=(*each.touched_by, ANOTHER_CONTRACT)) for each in self.windows)
+        return replace(self, windows=tuple(windows))
 
     def subject_of(self, window: WindowResult) -> str:
         """The table that a window of this result is of."""
@@ -104,6 +117,7 @@ class AuditResult:
             **({"seen_until": self.seen_until} if self.seen_until is not None else {}),
             **({"amiss": dict(self.amiss)} if self.amiss else {}),
             **({"letters": to_data(self.letters)} if self.letters else {}),
+            **({"contract": self.contract} if self.contract else {}),
         }
 
     @classmethod
@@ -126,6 +140,7 @@ class AuditResult:
             seen_until=data.get("seen_until"),
             amiss=data.get("amiss", {}),
             letters=data.get("letters", {}),
+            contract=data.get("contract", ""),
         )
 
 

@@ -152,6 +152,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         doubts=weighed.doubts,
         rechecks=rechecks,
         letters=letters.left,
+        contract=contract.hash,
         known=_known(services, contract, feed, calendar, [*findings, *rechecks], partitions) if attempt < last else {},
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())

@@ -11,9 +11,13 @@ from auditor.audits import DatasetAudit, begin_audit, end_audit, open_audit, set
 from auditor.databases.audit import DatabaseAudit
 from auditor.evidence.results import AuditResult
 from auditor.feeds.audit import FeedAudit
+from auditor.prove import verify
 from auditor.run_files import read_run_file
+from auditor.state import read_state
 from auditor.windows import Scope
 from core.audit.findings import DeadLetters, Finding, HeldPartition, SlowSweep, UnreferencedObjects
+from core.contract.model import Column, Take
+from core.contract.types import parse_type
 from core.errors import InvalidData, UnknownTable
 
 Lake = AuditedFeed | AuditedDatabase
@@ -91,3 +95,22 @@ def test_a_sweep_that_is_slow_is_a_cause_for_the_admins() -> None:
     assert end_audit(lake.services, slow, attempt=0).causes == 1
     [cause] = read_run_file(lake.records, "run", "judgement")["causes"]
     assert (cause["name"], cause["details"]) == ("slow_sweep", ["seconds 700000, promised 604800"])
+
+
+def test_what_was_scanned_by_one_contract_is_not_certified_by_another() -> None:
+    """A deployment between the steps: the certificate named a contract whose columns its digests were not made of."""
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + HOUR))
+    audit = begin_audit(lake.services, DATASET, "run", Scope(lake.now, TWO, TWO + HOUR))
+    audit.scan(attempt=0)
+    contract = lake.services.contracts.dataset(DATASET)
+    fact = contract.tables[0]
+    column = Column("asked_at", parse_type("timestamp"), Take("fetched_at"))
+    other = replace(contract, tables=(replace(fact, columns=(*fact.columns, column)),), hash="another")
+    deployed = replace(lake.services, contracts=replace(lake.services.contracts, contracts=(other,)))
+    assert end_audit(deployed, open_audit(deployed, "run"), attempt=0).certificates == 0
+    assert read_state(lake.records, DATASET).open.keys() == {TWO}
+    again = begin_audit(deployed, DATASET, "next", Scope(lake.now, TWO, TWO + HOUR))
+    again.scan(attempt=0)
+    assert end_audit(deployed, open_audit(deployed, "next"), attempt=0).certificates == 1
+    assert verify(deployed.contracts, DATASET, records=lake.records, partitions=deployed.partitions).failures == ()
