@@ -64,7 +64,7 @@ class AuditResult:
     what is to be asked for, by entity. ``seen_until``: extraction had
     brought the rows of before it of every table (epoch seconds; None: not told). ``amiss``: where the first slice
     begins that is not whole, by a database's table. ``letters`` are the dead letters that no repair moves: the begin of
-    each by its hash, by cause. ``contract`` is the hash of the one by which it was scanned (empty: an earlier release's).
+    each by its hash, by cause. ``contract`` is the hash of the one that it was scanned by (empty: not told).
     """
 
     dataset: str
