@@ -19,6 +19,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, new_uuid, set_request_account_id, set_request_region
 from ministack.services import eventbridge, scheduler
 
+from local.emulator.patches import service_calls
 from local.emulator.patching import wrap
 from local.emulator.schedules import read_pace
 from local.emulator.settings import Settings
@@ -96,7 +97,8 @@ def _fire(place: tuple[str, str, str], schedule: Mapping[str, Any], now: float) 
     try:
         set_request_account_id(account)
         set_request_region(region)
-        eventbridge._invoke_target(target, event, schedule)
+        if service_calls.schedule_may_start(target, schedule.get("Arn", "")):
+            eventbridge._invoke_target(target, event, schedule)
     except Exception:
         log.exception("schedule %s did not reach its target", key)
     finally:

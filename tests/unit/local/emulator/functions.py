@@ -35,9 +35,9 @@ def publish_layers(session: boto3.Session, *names: str) -> list[str]:
     return arns
 
 
-def create(session: boto3.Session, name: str, files: dict[str, str], **kwargs: Any) -> None:
+def create(session: boto3.Session, name: str, files: dict[str, str], role: str = ROLE, **kwargs: Any) -> None:
     session.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.12", Role=ROLE, Handler="index.handler", Timeout=10,
+        FunctionName=name, Runtime="python3.12", Role=role, Handler="index.handler", Timeout=10,
         Code={"ZipFile": archive(files)}, **kwargs,
     )  # fmt: skip
 

@@ -3,8 +3,8 @@
 Restores "Using Amazon CloudWatch alarms" (CloudWatch User Guide), sections "Alarm evaluation" and "Configuring how
 alarms treat missing data" with its two tables: M of N datapoints, ``missing``, ``ignore``, ``breaching`` and
 ``notBreaching``; metric math; actions on each change of state, of topics and of functions ("Invoke a Lambda function
-from an alarm"). Stock knows topics alone, evaluates only when somebody puts a metric, over the points of every
-dimension together, and never where data are missing. Each account and region has its own.
+from an alarm"), of those that let CloudWatch in. Stock knows topics alone, evaluates only when somebody puts a metric,
+over the points of every dimension together, and never where data are missing. Each account and region has its own.
 
 Differences that remain: periods end now instead of at full minutes (a breach shows at once), the range of N periods is
 not extended into the past to make up for gaps, and ``alarm_scale`` may shorten periods.
@@ -23,6 +23,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch, lambda_svc, sqs
 
+from local.emulator.patches import service_calls
 from local.emulator.patches.metrics import metric_math, queue_metrics
 from local.emulator.patches.metrics.metric_math import Value
 from local.emulator.patching import wrap
@@ -80,8 +81,10 @@ def _act(stock: Any, alarm: dict[str, Any], old: str, new: str, why: str) -> Non
     """The actions of a change of state; a function gets both states, when each began, and what the alarm is about."""
     began, now = _state_began.get(alarm["AlarmArn"], ""), cloudwatch._ts_iso(time.time())
     _state_began[alarm["AlarmArn"]] = now
-    stock(alarm, old, new, why)
     field = {"ALARM": "AlarmActions", "OK": "OKActions"}.get(new, "InsufficientDataActions")
+    enabled = alarm.get("ActionsEnabled", True)
+    targets = [arn for arn in alarm.get(field) or [] if enabled and service_calls.alarm_may_act(arn, alarm["AlarmArn"])]
+    stock({**alarm, field: targets}, old, new, why)
     event = {
         "source": "aws.cloudwatch",
         "alarmArn": alarm["AlarmArn"],
@@ -95,8 +98,8 @@ def _act(stock: Any, alarm: dict[str, Any], old: str, new: str, why: str) -> Non
             "configuration": {"description": alarm.get("AlarmDescription") or ""},
         },
     }
-    for arn in alarm.get(field) or []:
-        if ":lambda:" in arn and alarm.get("ActionsEnabled", True):
+    for arn in targets:
+        if ":lambda:" in arn:
             function, settings, _ = lambda_svc._get_func_record_for_ref(arn)
             if function and settings:
                 record = lambda_svc._execution_record_for_config(function, settings)

@@ -13,15 +13,18 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from tests.support.waiting import eventually
-from tests.unit.local.emulator.functions import publish_layers
+from tests.unit.local.emulator.functions import create, publish_layers
+from tests.unit.local.emulator.patches.metrics.alarms import alarm
 
 from local.emulator import Emulator, decisions
 from local.emulator.decisions import Decision
+from local.emulator.process import LOG
 from local.emulator.schedules import Pace, write_pace
 from local.provisioning import UNPACKED_LAYERS
 
 pytestmark = pytest.mark.emulator
 
+LEAST = "arn:aws:iam::000000000000:role/least"
 CODE = """
 import boto3, importlib
 def handler(event, context):
@@ -201,25 +204,97 @@ def test_a_task_may_be_answered_by_who_may_answer_its_state_machine(strict: Emul
     assert asked(strict, "stepfunctions", "send_task_success", taskToken=token, output="{}") == told
 
 
-def test_a_state_machine_that_a_schedule_starts_may_send_to_a_queue_that_refuses_plain_http(strict: Emulator) -> None:
+def role_for(service: str, **grant: Any) -> str:
+    """The ARN of a new role that trusts a service in this account and may do one thing."""
+    iam, name = boto3.Session().client("iam"), service.partition(".")[0]
+    here = {"StringEquals": {"aws:SourceAccount": "000000000000"}}
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole", "Condition": here}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy_of(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=policy_of({"Effect": "Allow", **grant}))
+    return str(role)
+
+
+def policy_of(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def plain_http(action: str) -> dict[str, Any]:
+    """A Deny of it, as our queues and topics have."""
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    return {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*", "Condition": condition}
+
+
+def test_what_a_schedule_starts_may_send_to_a_queue_that_refuses_plain_http_if_the_schedule_s_role_may_start_it(
+    strict: Emulator,
+) -> None:
+    """EventBridge Scheduler User Guide, "Setting up the execution role": it takes the role that the target names."""
     sqs, session = boto3.Session().client("sqs"), boto3.Session()
-    refused = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*",
-               "Condition": {"Bool": {"aws:SecureTransport": "false"}}}  # fmt: skip
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [refused]})
-    url = sqs.create_queue(QueueName="encrypted", Attributes={"Policy": policy})["QueueUrl"]
+    url = sqs.create_queue(QueueName="encrypted", Attributes={"Policy": policy_of(plain_http("sqs:*"))})["QueueUrl"]
     sending = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": True,
-               "Parameters": {"QueueUrl": url, "MessageBody": "x"}}  # fmt: skip
+               "Parameters": {"QueueUrl": url, "MessageBody.$": "$.by"}}  # fmt: skip
     definition = json.dumps({"StartAt": "Send", "States": {"Send": sending}})
-    role = "arn:aws:iam::000000000000:role/least"
     states, scheduler = session.client("stepfunctions"), session.client("scheduler")
-    arn = states.create_state_machine(name="sends", roleArn=role, definition=definition)["stateMachineArn"]
+    arn = states.create_state_machine(name="sends", roleArn=LEAST, definition=definition)["stateMachineArn"]
+    starts = role_for("scheduler.amazonaws.com", Action="states:StartExecution", Resource=arn)
     write_pace(strict.state_dir, Pace(60))
-    scheduler.create_schedule(
-        Name="by-the-minute", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": arn, "RoleArn": role, "Input": "{}"},
-    )  # fmt: skip
-    assert eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=20)
-    scheduler.delete_schedule(Name="by-the-minute")
+    for name, role in (("a-stranger", LEAST), ("by-the-minute", starts)):
+        scheduler.create_schedule(
+            Name=name, ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": arn, "RoleArn": role, "Input": json.dumps({"by": name})},
+        )  # fmt: skip
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=20)
+    assert message["Body"] == "by-the-minute"
+    assert "a-stranger may not reach" in (strict.state_dir / LOG).read_text()
+    for name in ("a-stranger", "by-the-minute"):
+        scheduler.delete_schedule(Name=name)
+
+
+def test_an_alarm_reaches_the_functions_and_topics_that_let_cloudwatch_in_and_no_others(strict: Emulator) -> None:
+    """CloudWatch User Guide, "Invoke a Lambda function from an alarm"; SNS Developer Guide, "Managing Amazon SNS
+    encryption keys". What is refused comes first among the actions, so that it would be heard first."""
+    session = boto3.Session()
+    functions, sns, sqs = session.client("lambda"), session.client("sns"), session.client("sqs")
+    alarms = "arn:aws:cloudwatch:us-east-1:000000000000:alarm"
+    actions = []
+    for name, principal, source in (
+        ("shut", "", ""),
+        ("another-service", "cloudwatch.amazonaws.com", f"{alarms}:over-functions"),
+        ("another-alarm", "lambda.alarms.cloudwatch.amazonaws.com", f"{alarms}:other-*"),
+        ("open", "lambda.alarms.cloudwatch.amazonaws.com", f"{alarms}:ov*"),
+    ):
+        create(session, name, {"index.py": "def handler(event, context):\n    print('heard')\n"}, LEAST)
+        if principal:
+            functions.add_permission(
+                FunctionName=name, StatementId="Alarms", Action="lambda:InvokeFunction", Principal=principal,
+                SourceAccount="000000000000", SourceArn=source,
+            )  # fmt: skip
+        actions.append(f"arn:aws:lambda:us-east-1:000000000000:function:{name}")
+    heard = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:*", "Resource": "*"}
+    url = sqs.create_queue(QueueName="heard", Attributes={"Policy": policy_of(heard)})["QueueUrl"]
+    admits = {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Resource": "*"}
+    uses = policy_of({**admits, "Action": ["kms:Decrypt", "kms:GenerateDataKey"]})
+    for name, action, key in (
+        ("subscribes", "sns:Subscribe", None),
+        ("with-a-shut-key", "sns:Publish", {}),
+        ("with-an-open-key", "sns:Publish", {"Policy": uses}),
+    ):
+        attributes = {"Policy": policy_of({**admits, "Action": action}, plain_http("sns:Publish"))}
+        if key is not None:
+            attributes["KmsMasterKeyId"] = session.client("kms").create_key(**key)["KeyMetadata"]["KeyId"]
+        topic = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:heard")
+        actions.append(topic)
+    for name, part in (("over-functions", actions[:4]), ("over-topics", actions[4:])):
+        alarm(session.client("cloudwatch"), name, TreatMissingData="notBreaching", OKActions=part)  # new, and soon OK
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=20)
+    assert json.loads(message["Body"])["TopicArn"].endswith(":with-an-open-key")
+
+    def groups() -> list[str]:
+        described = session.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+        return [group["logGroupName"].rpartition("/")[2] for group in described]
+
+    eventually(lambda: "open" in groups(), within=20)
+    assert {"shut", "another-service", "another-alarm"}.isdisjoint(groups())
 
 
 @pytest.mark.parametrize(("workgroup", "told"), [("ours", "fine"), ("theirs", "AccessDeniedException")])
