@@ -259,11 +259,24 @@ data "aws_iam_policy_document" "analyst" {
   }
 
   statement {
+    sid       = "TellMissingFromForbidden" # of the code bucket, whose other keys are hashes: no deployment is 404, not 403
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.this["code"].arn]
+    condition {
+      test     = "StringLikeIfExists" # a GET has no prefix
+      variable = "s3:prefix"
+      values   = ["deployment.json"]
+    }
+  }
+
+  statement {
     sid       = "ReadProofs" # what `starmend-reader` reads the past by: certificates, and which contract held when
     actions   = ["s3:GetObject"]
     resources = [for root in local.proofs : "${local.warehouse_arn}/${root}*"] # wildcard: the chains and histories of all datasets
   }
 
+  # No IfExists here, although a GET has no prefix: nor has a listing of the whole bucket, whose keys say what sources and quarantine
+  # hold. What is missing is 403 to an analyst; the reader tells it from forbidden by listing the folder.
   statement {
     sid       = "ListProofs"
     actions   = ["s3:ListBucket"]

@@ -28,7 +28,7 @@ from core.warehouse.pointer import (
     remedy_of,
 )
 from starmend_reader.history import object_at
-from starmend_reader.storage import Storage, reaching
+from starmend_reader.storage import Storage
 from starmend_reader.where.conditions import Condition
 from starmend_reader.where.pruning import folders, may_hold
 
@@ -117,7 +117,7 @@ def past_partitions(
 def read_footer(storage: Storage, key: str) -> Footer:
     """The footer of an object. Raises ``LostCommit`` where it is gone by now, ``PipelineBug`` where it has none."""
     try:
-        with reaching("read footer", storage.place(key)):
+        with storage.reaching("read footer", key):
             metadata = pq.read_metadata(storage.path(key), filesystem=storage.filesystem)
     except FileNotFoundError as error:
         raise LostCommit("read footer", storage.place(key), "is missing", "Read again") from error

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 from pyarrow import json as pa_json
 
 from core.errors import LostCommit
-from starmend_reader.storage import Storage, reaching
+from starmend_reader.storage import Storage
 
 AHEAD = 4  # row groups, or objects of lines, that are read before they are asked for
 FOOTERS_AHEAD = 16
@@ -124,7 +124,7 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[_T], _R], items: Iterable[_
 @contextmanager
 def _reading(storage: Storage, key: str) -> Iterator[None]:
     try:
-        with reaching("read object", storage.place(key)):
+        with storage.reaching("read object", key):
             yield
     except FileNotFoundError as error:
         problem = "is not there: it was replaced long ago, and is removed by now, or it was lost"

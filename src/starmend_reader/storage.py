@@ -76,6 +76,22 @@ class Storage:
         """An object as messages name it."""
         return f"s3://{self.bucket}/{key}"
 
+    @contextmanager
+    def reaching(self, operation: str, key: str) -> Iterator[None]:
+        """What is asked of one object. Raises ``FileNotFoundError`` where it is gone, also if S3 calls that forbidden.
+
+        S3 answers 403 for a key that is not there to whoever may not list the whole bucket, and an analyst lists the
+        open tables alone: so where the object's folder may be listed, the listing decides.
+        """
+        try:
+            with reaching(operation, self.place(key)):
+                yield
+        except NotGranted as error:
+            with suppress(StarmendError):
+                if all(info.key != key for info in self.list(key)):
+                    raise FileNotFoundError(key) from error
+            raise
+
     def read(self, key: str) -> StoredObject | None:
         """The whole object; None where there is none."""
         opened = self.open(key)
@@ -87,7 +103,7 @@ class Storage:
     def open(self, key: str) -> OpenObject | None:
         """The object as a stream; None where there is none."""
         try:
-            with reaching("read", self.place(key)), self.filesystem.open_input_stream(self.path(key)) as stream:
+            with self.reaching("read", key), self.filesystem.open_input_stream(self.path(key)) as stream:
                 body = stream.read()
         except FileNotFoundError:
             return None
@@ -95,8 +111,11 @@ class Storage:
 
     def stat(self, key: str) -> ObjectStat | None:
         """The object's size and time; None where there is none."""
-        with reaching("look for", self.place(key)):
-            info = self.filesystem.get_file_info(self.path(key))
+        try:
+            with self.reaching("look for", key):
+                info = self.filesystem.get_file_info(self.path(key))
+        except FileNotFoundError:
+            return None
         return ObjectStat(key, info.size, "", _time_of(info)) if info.type == FileType.File else None
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:

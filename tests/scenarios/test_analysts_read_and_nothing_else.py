@@ -121,6 +121,8 @@ def test_an_analyst_reads_the_open_tables_without_athena(stack: Stack, keys: dic
             assert lake.read(name, as_of=before).arrow() == rows.arrow()
     with pytest.raises(NotGranted, match="Take the analyst's role"):
         lake.warehouse.read("warehouse/_current/counterparty/symlink.txt")
+    for gone in ("warehouse/dim_staff/gone.txt", "warehouse/_data/dim_staff/v9.parquet", "warehouse/_certificates/x"):
+        assert lake.warehouse.read(gone) is None, "gone, and not forbidden"
 
 
 def test_an_analyst_changes_nothing(stack: Stack, analyst: Client) -> None:

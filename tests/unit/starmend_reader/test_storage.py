@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
-from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+from pyarrow.fs import FileInfo, FileSelector, FileType, LocalFileSystem, SubTreeFileSystem
 
 from core.errors import NotGranted, OutOfReach, PipelineBug
 from starmend_reader.lake import s3_filesystem
@@ -41,6 +42,39 @@ def test_nothing_there_stays_nothing(tmp_path: Path) -> None:
     assert list(storage.list("a/")) == []
     with pytest.raises(FileNotFoundError), reaching("read", "s3://b/k"):
         raise FileNotFoundError("k")
+
+
+class Forbidding:
+    """As S3 for an analyst: reads of what is not there are forbidden, and one folder may be listed."""
+
+    def __init__(self, held: set[str], may_list: str) -> None:
+        self.held, self.may_list = held, may_list
+
+    def get_file_info(self, asked: str | FileSelector) -> FileInfo | list[FileInfo]:
+        if isinstance(asked, str):
+            if asked not in self.held:
+                raise OSError("AWS Error ACCESS_DENIED during HeadObject operation: No response body.")
+            return FileInfo(asked, FileType.File, size=1)
+        if not asked.base_dir.startswith(self.may_list):
+            raise OSError("AWS Error ACCESS_DENIED during ListObjectsV2 operation: Access Denied")
+        return [FileInfo(path, FileType.File, size=1) for path in self.held if path.startswith(f"{asked.base_dir}/")]
+
+    def open_input_stream(self, path: str) -> pa.NativeFile:
+        self.get_file_info(path)
+        return pa.BufferReader(b"1")
+
+
+def test_what_may_be_listed_and_is_not_there_is_gone_and_what_may_not_is_forbidden() -> None:
+    """Amazon S3 API Reference, GetObject: 403 instead of 404 for who may not list the bucket."""
+    held = {"b/open/part/symlink.txt", "b/open/part/symlink.txt2", "b/shut/there"}
+    storage = Storage(cast(Any, Forbidding(held, may_list="b/open/")), "b")
+    assert storage.stat("open/part/symlink.txt") is not None
+    for gone in ("open/part/symlink", "open/other/symlink.txt"):
+        assert storage.stat(gone) is None
+        assert storage.read(gone) is None
+    for ask in (storage.read, storage.stat):
+        with pytest.raises(NotGranted, match="Take the analyst's role"):
+            ask("shut/gone")
 
 
 def test_objects_are_listed_by_prefix_in_key_order(tmp_path: Path) -> None:
