@@ -5,6 +5,7 @@ Neither EMR Serverless nor AWS Glue was run: calls and answers are held to AWS's
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from aws.executions import Execution
 from aws.failures import reaching
 
 NAME = "--run"  # the argument of a Glue job that tells whose run it is; the job itself passes it over
+# https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StartJobRun.html
+LONGEST_TOKEN = 64
 # https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_JobRun.html
 _EMR = {"SUCCESS": "SUCCEEDED", "FAILED": "FAILED", "CANCELLED": "ABORTED", "CANCELLING": "ABORTED"}
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-runs.html
@@ -41,7 +44,7 @@ class EmrServerless:
         with reaching("start a job run", self.application):
             answer = self.client.start_job_run(
                 applicationId=self.application,
-                clientToken=name,
+                clientToken=_token(name),
                 name=name,
                 executionRoleArn=self.role_arn,
                 jobDriver={"sparkSubmit": submit},
@@ -60,6 +63,11 @@ class EmrServerless:
         with reaching("describe a job run", execution):
             run = self.client.get_job_run(applicationId=self.application, jobRunId=execution)["jobRun"]
         return Execution(execution, _EMR.get(run["state"], "RUNNING"), {}, run.get("stateDetails", ""))
+
+
+def _token(name: str) -> str:
+    """What tells a run from others, of a name of any length: a token has 64 characters at most."""
+    return name if len(name) <= LONGEST_TOKEN else f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,16 @@ Neither service was run. What moto keeps tells whether a run is found again by i
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.loaders import Loader
 from tests.support.simulated_aws import ClientOf
 
-from aws.spark import _EMR, _GLUE, NAME, EmrServerless, GlueJob, spark_of
+from aws.spark import _EMR, _GLUE, LONGEST_TOKEN, NAME, EmrServerless, GlueJob, _token, spark_of
+from cli.at_scale.run import run_name
 from core.errors import StarmendError
 
 ROLE = "arn:aws:iam::123456789012:role/starmend-dev-spark"
@@ -36,6 +39,26 @@ def test_a_run_of_emr_is_found_by_its_name_and_told_what_jobs_it_has(client_of: 
     submit = run["jobDriver"]["sparkSubmit"]
     assert submit["entryPointArguments"] == [*ARGUMENTS, "--jobs", "audit/runs/rebuild-fact/jobs/1-"]
     assert submit["sparkSubmitParameters"] == "--conf a=b"
+
+
+def test_a_run_is_told_from_others_of_names_that_are_longer_than_a_token(client_of: ClientOf) -> None:
+    """By the model of StartJobRun, whose ``clientToken`` has 64 characters at most, and those of a run's name 256."""
+    machine = emr(client_of)
+    model = machine.client.meta.service_model.operation_model("StartJobRun").input_shape
+    longest = run_name("t" * 255, datetime(2026, 11, 20, 14, 30, tzinfo=UTC))
+    tokens = set()
+    for name in ("a", "b" * 64, f"{longest}-1", f"{longest}-2"):
+        token = _token(name)
+        limits = model.members["clientToken"].metadata
+        assert limits["min"] <= len(token) <= limits["max"] == LONGEST_TOKEN
+        assert re.fullmatch(limits["pattern"], token)
+        assert len(name) <= model.members["name"].metadata["max"]
+        started = machine.start(name, {"jobs": "audit/runs/x/jobs/1-"})
+        found = machine.find(name)
+        assert found is not None
+        assert found.arn == started
+        tokens.add(token)
+    assert len(tokens) == 4
 
 
 def test_a_run_of_glue_is_found_by_its_name_and_told_what_jobs_it_has(client_of: ClientOf) -> None:
