@@ -263,16 +263,21 @@ def policy(
     ] = None,
     partition: Annotated[str, typer.Option("--aws-partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
     network: Annotated[bool, typer.Option("--network", help="Also what vpc_endpoints needs.")] = False,
+    spark: Annotated[
+        str | None, typer.Option("--spark", help="Also what this engine needs: emr-serverless or glue.")
+    ] = None,
 ) -> None:
     """Print the policies that a deployer or an operator needs, and no more.
 
     A JSON array of IAM documents.
     """
-    from deploy.policies import Place, deployer, documents, operator
+    from deploy.policies import EMR, GLUE, Place, deployer, documents, operator
     from deploy.target import Target
 
     if who not in _WHO:
         raise Misuse("print policies", who, "is nobody we know", f"Use one of: {', '.join(_WHO)}")
+    if spark not in (None, EMR, GLUE):
+        raise Misuse("print policies", f"--spark {spark}", "is no engine", f"Use one of: {EMR}, {GLUE}")
     target = Target.of(environment, var_file or ())
     named = account or target.settings.get("account")
     if not isinstance(named, str):
@@ -282,9 +287,9 @@ def policy(
     place = Place(partition, named, target.region, target.project, environment)
     boundary = target.settings.get("permissions_boundary")
     statements = (
-        deployer(place, boundary=boundary if isinstance(boundary, str) else None, network=network)
+        deployer(place, boundary=boundary if isinstance(boundary, str) else None, network=network, spark=spark)
         if who == "deployer"
-        else operator(place)
+        else operator(place, spark=spark)
     )
     print_json(list(documents(statements)))
 

@@ -15,6 +15,8 @@ from aws.deployment import DESCRIPTION
 
 LIMIT = 6144  # characters of a managed policy, without blanks
 PASSED_TO = ("firehose", "lambda", "scheduler", "states")
+EMR, GLUE = "emr-serverless", "glue"  # what the variable `spark` may name
+_EMR_OWN = "ops.emr-serverless.amazonaws.com"  # which takes the role that EMR Serverless makes for itself in an account
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ _TAGS = "TagResource UntagResource ListTagsForResource"
 _DEPLOYER: Mapping[str, str] = {
     "athena": f"CreateWorkGroup GetWorkGroup UpdateWorkGroup DeleteWorkGroup CreateNamedQuery GetNamedQuery "
     f"DeleteNamedQuery StartQueryExecution GetQueryExecution GetQueryResults StopQueryExecution {_TAGS}",
-    "cloudwatch": f"PutMetricAlarm PutCompositeAlarm DeleteAlarms PutDashboard GetDashboard DeleteDashboards {_TAGS}",
+    "cloudwatch": f"PutMetricAlarm DeleteAlarms PutDashboard GetDashboard DeleteDashboards {_TAGS}",
     "firehose": "CreateDeliveryStream DescribeDeliveryStream UpdateDestination DeleteDeliveryStream "
     "TagDeliveryStream UntagDeliveryStream ListTagsForDeliveryStream",
     "glue": "CreateDatabase GetDatabase GetDatabases UpdateDatabase DeleteDatabase CreateTable GetTable GetTables "
@@ -110,8 +112,9 @@ _POLICIES = (
     "CreatePolicy GetPolicy GetPolicyVersion ListPolicyVersions CreatePolicyVersion DeletePolicyVersion DeletePolicy "
     "TagPolicy UntagPolicy"
 )
-_NAMELESS = (  # actions that know no resource, or whose resource has no name of ours
-    "cloudwatch:DescribeAlarms ec2:DescribePrefixLists ec2:DescribeSecurityGroupRules ec2:DescribeSecurityGroups "
+_NAMELESS = (  # what knows no resource, or has no name of ours, or is granted on * or not at all (PutCompositeAlarm)
+    "cloudwatch:DescribeAlarms cloudwatch:PutCompositeAlarm "
+    "ec2:DescribePrefixLists ec2:DescribeSecurityGroupRules ec2:DescribeSecurityGroups "
     "ec2:DescribeSubnets ec2:DescribeVpcEndpoints ec2:DescribeVpcs ec2:DescribeNetworkInterfaces "
     "kinesis:DescribeLimits "
     "kms:ListAliases lambda:ListEventSourceMappings logs:DescribeLogGroups ssm:DescribeParameters "
@@ -121,6 +124,8 @@ _NETWORK = (
     "CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints CreateSecurityGroup DeleteSecurityGroup "
     "AuthorizeSecurityGroupIngress RevokeSecurityGroupIngress RevokeSecurityGroupEgress CreateTags DeleteTags"
 )
+_JOBS = "CreateJob GetJob UpdateJob DeleteJob GetTags TagResource UntagResource"
+_APPLICATIONS = "GetApplication UpdateApplication DeleteApplication TagResource UntagResource ListTagsForResource"
 _MAPPINGS = (
     "CreateEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping DeleteEventSourceMapping ListTags "
     "TagResource UntagResource"
@@ -131,7 +136,9 @@ _KEYS = (
 )
 
 
-def deployer(place: Place, *, boundary: str | None = None, network: bool = False) -> list[Statement]:
+def deployer(
+    place: Place, *, boundary: str | None = None, network: bool = False, spark: str | None = None
+) -> list[Statement]:
     """What ``starmend deploy`` asks for. With a boundary, roles are made and given grants only under it.
 
     Whoever makes roles without one can give them anything: then the account is the boundary.
@@ -143,9 +150,10 @@ def deployer(place: Place, *, boundary: str | None = None, network: bool = False
         for service, actions in _DEPLOYER.items()
     ]
     iam = f"arn:{place.partition}:iam::{place.account}"
-    passed = {"StringEquals": {"iam:PassedToService": [f"{service}.amazonaws.com" for service in PASSED_TO]}}
+    passed_to = [*PASSED_TO, GLUE] if spark == GLUE else PASSED_TO
+    passed = {"StringEquals": {"iam:PassedToService": [f"{service}.amazonaws.com" for service in passed_to]}}
     bounded = json.dumps({"StringEquals": {"iam:PermissionsBoundary": boundary}}) if boundary else ""
-    ours = json.dumps({"StringEquals": {"aws:ResourceTag/project": place.project}})
+    ours = _ours(place)
     asked = json.dumps({"StringEquals": {"aws:RequestTag/project": place.project}})  # no key has a name
     statements += [
         Statement("Buckets", _of("s3", _BUCKETS), (*_buckets(place), _state_bucket(place))),
@@ -166,13 +174,27 @@ def deployer(place: Place, *, boundary: str | None = None, network: bool = False
     ]
     if network:
         statements.append(Statement("Network", _of("ec2", _NETWORK), ("*",)))
-    return statements
+    return [*statements, *_deployed_spark(place, spark)]
 
 
-def operator(place: Place) -> list[Statement]:
+def _deployed_spark(place: Place, engine: str | None) -> Iterator[Statement]:
+    """What the engine of the variable ``spark`` needs besides; an application's name is in no ARN, so its tag tells."""
+    if engine == GLUE:
+        yield Statement("SparkJobs", _of(GLUE, _JOBS), tuple(place.arn(GLUE, f"job/{place.prefix}-spark")))
+    if engine == EMR:
+        asked = json.dumps({"StringEquals": {"aws:RequestTag/project": place.project}})
+        yield Statement("NewApplications", _of(EMR, "CreateApplication TagResource"), ("*",), asked)
+        yield Statement("Applications", _of(EMR, _APPLICATIONS), tuple(place.arn(EMR, "/applications/*")), _ours(place))
+        own = f"arn:{place.partition}:iam::{place.account}:role/aws-service-role/{_EMR_OWN}/*"
+        named = json.dumps({"StringEquals": {"iam:AWSServiceName": _EMR_OWN}})
+        yield Statement("EmrServerlessOwnRole", ("iam:CreateServiceLinkedRole",), (own,), named)
+
+
+def operator(place: Place, *, spark: str | None = None) -> list[Statement]:
     """What the other commands ask for: they look, ask functions and the auditor to work, and change no resource."""
     named = _named(place)
     return [
+        *_started_spark(place, spark),
         Statement("Read", _of("s3", "GetObject GetObjectVersion"), tuple(f"{arn}/*" for arn in _data(place))),
         Statement("Describe", _of("s3", "GetObject"), _description(place)),
         Statement("Find", _of("s3", "ListBucket ListBucketVersions GetBucketLocation"), _data(place)),
@@ -186,7 +208,7 @@ def operator(place: Place) -> list[Statement]:
             "ProofKeys",
             _of("kms", "GetPublicKey"),
             tuple(place.arn("kms", "key/*")),
-            json.dumps({"StringEquals": {"aws:ResourceTag/project": place.project}}),
+            _ours(place),
         ),
         Statement("Functions", _of("lambda", "InvokeFunction GetFunctionConfiguration"), tuple(named["lambda"])),
         Statement(
@@ -228,6 +250,24 @@ def operator(place: Place) -> list[Statement]:
             ("*",),
         ),
     ]
+
+
+def _started_spark(place: Place, engine: str | None) -> Iterator[Statement]:
+    """Runs of Spark, started and followed; a run of EMR Serverless has no tag of ours."""
+    if engine == GLUE:
+        actions = _of(GLUE, "StartJobRun GetJobRun GetJobRuns")
+        yield Statement("SparkRuns", actions, tuple(place.arn(GLUE, f"job/{place.prefix}-spark")))
+    if engine == EMR:
+        applications = tuple(place.arn(EMR, "/applications/*"))
+        yield Statement("StartSpark", _of(EMR, "StartJobRun ListJobRuns"), applications, _ours(place))
+        yield Statement("FollowSpark", _of(EMR, "GetJobRun"), tuple(place.arn(EMR, "/applications/*/jobruns/*")))
+        role = f"arn:{place.partition}:iam::{place.account}:role/{place.prefix}-spark"
+        passed = json.dumps({"StringEquals": {"iam:PassedToService": f"{EMR}.amazonaws.com"}})
+        yield Statement("PassSparkRole", ("iam:PassRole",), (role,), passed)
+
+
+def _ours(place: Place) -> str:
+    return json.dumps({"StringEquals": {"aws:ResourceTag/project": place.project}})
 
 
 def documents(statements: Sequence[Statement]) -> Iterator[dict[str, Any]]:

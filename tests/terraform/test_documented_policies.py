@@ -14,10 +14,10 @@ import pytest
 from botocore import xform_name
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 from tests.support.planning import ACCOUNT, BOUNDARY, Change
-from tests.terraform.conftest import ROOT
+from tests.terraform.conftest import MODULE, ROOT
 
 from aws.deployment import DESCRIPTION, code_bucket
-from deploy.policies import LIMIT, Place, Statement, compact, deployer, documents, operator
+from deploy.policies import EMR, GLUE, LIMIT, Place, Statement, compact, deployer, documents, operator
 
 REGION = "us-east-1"
 PLACE = Place("aws", ACCOUNT, REGION, "starmend", "test")
@@ -28,7 +28,7 @@ PLACE = Place("aws", ACCOUNT, REGION, "starmend", "test")
 TYPES: Mapping[str, Mapping[str, Any]] = json.loads((ROOT / "tests/policies/actions_of_types.json").read_text())
 # Calls that no plan of the tests' contracts has need of, with those who have.
 BEYOND_THE_TYPES = {
-    r"[a-z]+:(Untag|ListTags|TagResource|RemoveTags|List[A-Za-z]*Tags).*": "tags that are taken off or looked at",
+    r"[a-z0-9-]+:(Untag|ListTags|DeleteTags|TagResource|RemoveTags|List[A-Za-z]*Tags).*": "tags, taken off or read",
     r"athena:(StartQueryExecution|GetQueryExecution|GetQueryResults|StopQueryExecution)": "trying every table once",
     r"glue:(GetDatabases|GetTables|GetPartitions|GetPartitionIndexes)": "what Athena asks for with the caller's rights",
     r"lambda:(InvokeFunction|GetFunctionConfiguration|UpdateFunctionEventInvokeConfig)": "trying functions, changes",
@@ -43,6 +43,8 @@ BEYOND_THE_TYPES = {
     r"s3:(Get|Put)BucketLogging": "access_log_bucket",
     r"s3:GetBucketLocation|s3:ListBucketVersions": "the state's bucket, buckets that are emptied",
 }
+# What AWS takes no narrower grant of.
+WIDE = {"cloudwatch:PutCompositeAlarm"}
 # The names of botocore's operations that are authorized as another action; None: as no action of a policy's.
 OTHERWISE = {
     "s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
@@ -58,6 +60,8 @@ _SERVICES = {"stepfunctions": "states"}
 _ASKED = (
     "athena",
     "ce",
+    "emr-serverless",
+    "glue",
     "kinesis",
     "kms",
     "lambda",
@@ -96,8 +100,57 @@ def planned(changes: list[Change]) -> dict[str, dict[str, Any]]:
     return {change["type"]: change["change"]["after"] or change["change"]["before"] for change in changes}
 
 
-def test_the_calls_of_every_planned_type_are_known(planned: dict[str, dict[str, Any]]) -> None:
-    assert set(planned) - set(TYPES) == set()
+def test_the_calls_of_every_type_are_known_also_of_those_that_are_off(planned: dict[str, dict[str, Any]]) -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in MODULE.rglob("*.tf"))
+    types = {*re.findall(r'^resource "(\w+)"', sources, re.MULTILINE), *planned}
+    assert types == set(TYPES)
+
+
+@pytest.mark.parametrize("engine", [EMR, GLUE])
+def test_who_switches_spark_on_may_make_it_and_who_operates_it_may_start_it(engine: str) -> None:
+    """Service Authorization Reference, EMR Serverless and Glue: resources, and what each call passes on."""
+    role, at = f"arn:aws:iam::{ACCOUNT}:role/starmend-test-spark", f"{REGION}:{ACCOUNT}"
+    service = {"iam:passedtoservice": f"{engine}.amazonaws.com"}
+    own = "ops.emr-serverless.amazonaws.com"
+    own_role = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{own}/AWSServiceRoleForAmazonEMRServerless"
+    who, starts = deployer(PLACE, spark=engine), operator(PLACE, spark=engine)
+    if engine == GLUE:
+        job = f"arn:aws:glue:{at}:job/starmend-test-spark"
+        assert [name for name in TYPES["aws_glue_job"]["actions"][:-1] if not allows(who, name, job)] == []
+        assert allows(who, "iam:PassRole", role, **service)
+        assert all(allows(starts, f"glue:{name}", job) for name in ("StartJobRun", "GetJobRun", "GetJobRuns"))
+    else:
+        application = f"arn:aws:emr-serverless:{at}:/applications/00abc"
+        tagged = {"aws:requesttag/project": "starmend"}
+        named = TYPES["aws_emrserverless_application"]["actions"][:-1]
+        assert [name for name in named if not allows(who, name, application, **tagged)] == []
+        theirs = {"aws:resourcetag/project": "other", "aws:requesttag/project": "other"}
+        assert [name for name in named if allows(who, name, application, **theirs)] == []
+        assert allows(who, "iam:CreateServiceLinkedRole", own_role, **{"iam:awsservicename": own})
+        assert all(allows(starts, f"{engine}:{name}", application) for name in ("StartJobRun", "ListJobRuns"))
+        assert not allows(starts, f"{engine}:StartJobRun", application, **theirs)
+        assert allows(starts, f"{engine}:GetJobRun", f"{application}/jobruns/1")
+        assert allows(starts, "iam:PassRole", role, **service)
+    for without in (deployer(PLACE), operator(PLACE)):
+        assert not any(re.match(r"emr-serverless:|glue:\w*Job", name) for name in actions(without))
+        assert not allows(without, "iam:PassRole", role, **service)
+
+
+def test_what_aws_wants_to_be_granted_on_everything_is() -> None:
+    """CloudWatch's API reference says it of each such operation, in the words of the SDK's own model."""
+    scoped = re.compile(r"<code>(\w+:\w+)</code> permission that is scoped to <code>\*</code>")
+    wide: set[str] = set()
+    for service in (*_ASKED, "cloudwatch", "iam", "logs", "firehose", "ec2"):
+        model = botocore.session.get_session().get_service_model(service)
+        texts = (str(model.operation_model(name).documentation) for name in model.operation_names)
+        wide |= {action for text in texts for action in scoped.findall(text)}
+    assert {"cloudwatch:PutCompositeAlarm", "cloudwatch:DescribeAlarms"} <= wide
+    for who in (deployer(PLACE), operator(PLACE)):
+        narrow = [s for s in who for action in s.actions if action in wide and (s.resources != ("*",) or s.conditions)]
+        assert narrow == []
+
+
+EVERYTHING = [*deployer(PLACE, network=True, spark=GLUE), *deployer(PLACE, spark=EMR)]
 
 
 def test_a_deployer_may_do_whatever_the_plan_needs(planned: dict[str, dict[str, Any]]) -> None:
@@ -118,7 +171,8 @@ def test_a_deployer_may_do_whatever_the_plan_needs(planned: dict[str, dict[str, 
 def test_a_deployer_may_do_nothing_that_nobody_can_account_for() -> None:
     needed = {action for kind in TYPES.values() for action in kind["actions"]}
     [nameless] = [statement for statement in deployer(PLACE) if statement.sid == "Nameless"]
-    beyond = actions(deployer(PLACE)) - needed - set(nameless.actions)
+    assert needed <= actions(EVERYTHING)
+    beyond = actions(EVERYTHING) - needed - set(nameless.actions)
     assert [name for name in sorted(beyond) if not any(re.fullmatch(why, name) for why in BEYOND_THE_TYPES)] == []
 
 
@@ -130,7 +184,7 @@ def test_nobody_touches_what_is_another_project_s(who: Any) -> None:
         if "any" in resource or not resource.startswith("arn:"):
             continue  # keys and mappings have no names of ours: keys are told by their tag
         for action in kind["actions"]:
-            assert not allows(statements, action, resource), (action, resource)
+            assert not allows(statements, action, resource) or action in WIDE, (action, resource)
 
 
 class Names(dict[str, str]):
@@ -163,13 +217,20 @@ def called_by(*folders: str) -> set[str]:
             )
             if isinstance(name, str) and name in known:
                 found |= {OTHERWISE.get(action, action) for action in known[name]}
-    return found - {"athena:GetSession", "kms:Verify", "kms:Encrypt"}  # names of other things, too
+    return found - {
+        "athena:GetSession",
+        "emr-serverless:GetSession",
+        "glue:GetSession",
+        "kms:Verify",
+        "kms:Encrypt",
+    }  # names of other things, too
 
 
 def test_whatever_the_command_asks_for_somebody_may_ask() -> None:
     asked = called_by("aws", "cli", "deploy") - FUNCTIONS_ALONE
     assert len(asked) > 25
-    assert asked - actions(operator(PLACE)) - actions(deployer(PLACE)) == set()
+    engines = actions(statement for name in (EMR, GLUE) for statement in operator(PLACE, spark=name))
+    assert asked - engines - actions(deployer(PLACE)) == set()
 
 
 def test_an_operator_reads_what_every_command_begins_with_and_no_code() -> None:
@@ -198,12 +259,17 @@ def test_an_operator_may_do_nothing_that_the_command_does_not_ask_for() -> None:
 @pytest.mark.parametrize("who", [deployer, operator])
 def test_every_document_is_short_enough_and_has_no_wildcard_for_an_action(who: Any) -> None:
     long = Place("aws-us-gov", ACCOUNT, "us-gov-east-1", "p" * 20, "production")
-    for document in documents(who(long)):
+    for document in documents(who(long, spark=EMR)):
         assert len(compact(document)) <= LIMIT
         for statement in document["Statement"]:
             assert not any("*" in action for action in statement["Action"])
-            assert statement["Resource"] != ["*"] or statement["Sid"] in ("Nameless", "Network", "NewKeys")
-    assert len(list(documents(who(long)))) <= 10, "a role takes no more policies"
+            assert statement["Resource"] != ["*"] or statement["Sid"] in (
+                "Nameless",
+                "Network",
+                "NewKeys",
+                "NewApplications",
+            )
+    assert len(list(documents(who(long, spark=EMR)))) <= 10, "a role takes no more policies"
 
 
 # What the emulator calls otherwise than AWS does, or asks for in AWS's place.
