@@ -4,7 +4,13 @@
 locals {
   endpoints = var.vpc_endpoints == null ? [] : ["secretsmanager", "ssm"]
 
-  service_prefix = "${data.aws_partition.current.reverse_dns_prefix}.${var.region}" # com.amazonaws, in China cn.com.amazonaws
+  # In every partition: in China some services are cn.com.amazonaws, but neither these two nor the gateway of S3 (EC2,
+  # DescribeVpcEndpointServices).
+  service_prefix = "com.amazonaws"
+
+  # EC2 takes one subnet of a zone: from the others of it the endpoint is reached as well.
+  zones            = { for subnet in data.aws_subnet.functions : subnet.availability_zone_id => subnet.id... }
+  endpoint_subnets = [for zone, subnets in local.zones : sort(subnets)[0]]
 
   # Who else may use them, where the services' usual names lead to them.
   admitted = var.vpc_endpoints == null ? {} : merge(
@@ -21,6 +27,11 @@ locals {
   }
 }
 
+data "aws_subnet" "functions" {
+  for_each = var.vpc_endpoints == null ? [] : toset(var.vpc_subnet_ids)
+
+  id = each.value
+}
 
 resource "aws_security_group" "endpoints" {
   count = var.vpc_endpoints == null ? 0 : 1
@@ -61,9 +72,9 @@ resource "aws_vpc_endpoint" "interface" {
   for_each = toset(local.endpoints)
 
   vpc_id              = var.vpc_endpoints.vpc_id
-  service_name        = "${local.service_prefix}.${each.value}"
+  service_name        = "${local.service_prefix}.${var.region}.${each.value}"
   vpc_endpoint_type   = "Interface"
-  subnet_ids          = var.vpc_subnet_ids
+  subnet_ids          = local.endpoint_subnets
   security_group_ids  = [aws_security_group.endpoints[0].id]
   private_dns_enabled = var.vpc_endpoints.private_dns
   tags                = merge(local.tags.ingestion, { Name = "${local.prefix}-${each.value}" })
@@ -73,7 +84,7 @@ resource "aws_vpc_endpoint" "s3" {
   count = var.vpc_endpoints == null ? 0 : 1
 
   vpc_id            = var.vpc_endpoints.vpc_id
-  service_name      = "${local.service_prefix}.s3"
+  service_name      = "${local.service_prefix}.${var.region}.s3"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = var.vpc_endpoints.route_table_ids
   tags              = merge(local.tags.ingestion, { Name = "${local.prefix}-s3" })

@@ -9,6 +9,11 @@ variable "project" {
     condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.project))
     error_message = "project: 3 to 20 lower-case letters, digits and hyphens, a letter first (it becomes part of bucket names)."
   }
+
+  validation {
+    condition     = !can(regex("^(aws|ssm|sg-|sthree-|xn--|amzn-s3-demo-)", var.project))
+    error_message = "project: AWS keeps aws and ssm for its parameters, sg- for groups, sthree-, xn-- and amzn-s3-demo- of buckets."
+  }
 }
 
 variable "environment" {

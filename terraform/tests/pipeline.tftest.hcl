@@ -431,6 +431,19 @@ run "defaults" {
 run "all_that_can_be_asked_for_in_a_private_network_without_any_road_to_aws" {
   command = plan
 
+  override_data {
+    target = data.aws_subnet.functions["subnet-1"]
+    values = { availability_zone_id = "euw1-az1" }
+  }
+  override_data {
+    target = data.aws_subnet.functions["subnet-2"]
+    values = { availability_zone_id = "euw1-az2" }
+  }
+  override_data {
+    target = data.aws_subnet.functions["subnet-3"]
+    values = { availability_zone_id = "euw1-az2" }
+  }
+
   variables {
     schedules_enabled  = true
     report_url         = "https://data.example.com/health/report.html"
@@ -440,7 +453,7 @@ run "all_that_can_be_asked_for_in_a_private_network_without_any_road_to_aws" {
     company_tags       = { cost-centre = "4711" }
     object_lifecycle   = false
     layer_zips         = null
-    vpc_subnet_ids     = ["subnet-1", "subnet-2"]
+    vpc_subnet_ids     = ["subnet-1", "subnet-2", "subnet-3"]
     security_group_ids = ["sg-functions"]
     vpc_endpoints = {
       vpc_id          = "vpc-1"
@@ -547,7 +560,7 @@ run "all_that_can_be_asked_for_in_a_private_network_without_any_road_to_aws" {
       for endpoint in aws_vpc_endpoint.interface :
       endpoint.private_dns_enabled && endpoint.subnet_ids == toset(["subnet-1", "subnet-2"])
     ])
-    error_message = "Secrets and parameters are reached under their usual names, from every subnet."
+    error_message = "Secrets and parameters are reached under their usual names, from every zone once: EC2 takes no two subnets of one."
   }
 
   assert {

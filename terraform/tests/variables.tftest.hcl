@@ -73,3 +73,13 @@ run "an_environment_without_a_name_is_refused" {
 
   expect_failures = [var.environment]
 }
+
+run "a_name_that_aws_keeps_for_itself_is_refused" {
+  command = plan
+
+  variables {
+    project = "awsome" # /awsome/test/... could be no parameter
+  }
+
+  expect_failures = [var.project]
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import threading
 import zipfile
@@ -33,13 +34,31 @@ ANSWERS = {
 }
 
 
+ZONES = 3
+
+
+def zone_of(subnet: str) -> str:
+    """The zone that the account says a subnet lies in."""
+    return f"use1-az{int(subnet[-1], 16) % ZONES + 1}"
+
+
+def _subnet(form: str) -> str:
+    [subnet] = re.findall(r"SubnetId\.1=([\w-]+)", form)
+    return f"""<DescribeSubnetsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><subnetSet><item>
+    <subnetId>{subnet}</subnetId><availabilityZoneId>{zone_of(subnet)}</availabilityZoneId><state>available</state>
+    </item></subnetSet></DescribeSubnetsResponse>"""
+
+
 class Account(BaseHTTPRequestHandler):
-    """What a plan asks: whose account it is, how many streams it may have, whether a state machine is well formed."""
+    """What a plan asks: whose account it is, how many streams it may have, whether a state machine is well formed, and
+    in which zone a subnet lies."""
 
     def do_POST(self) -> None:
         form = self.rfile.read(int(self.headers["Content-Length"])).decode()
         action = self.headers.get("X-Amz-Target", form)
         body = next((answer for name, answer in ANSWERS.items() if name in action), "")
+        if "Action=DescribeSubnets" in form:
+            body = _subnet(form)
         self.send_response(200 if body else 403)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -87,7 +87,7 @@ DATABASES, FEEDS = 3, 3  # with such names more than the rule of one composite a
 PROJECT, ENVIRONMENT, SUFFIX, REGION = "project-of-20-letter", "env10lette", "suf8ixxx", "ap-southeast-1"
 # The usual names lead to the endpoints, so that the plan knows the functions' variables.
 PRIVATE_NETWORK = {
-    "vpc_subnet_ids": [f"subnet-{number:017x}" for number in range(3)],
+    "vpc_subnet_ids": [f"subnet-{number:017x}" for number in range(4)],  # two of them in one zone
     "security_group_ids": [f"sg-{number:017x}" for number in range(5)],
     "vpc_endpoints": {
         "vpc_id": f"vpc-{1:017x}",
@@ -105,8 +105,12 @@ PRIVATE_NETWORK = {
 @pytest.fixture(scope="session")
 def longest(planner: Planner, deployed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A plan as on AWS, with the longest names, over the state that it would leave: so all grants can be read."""
-    folder = tmp_path_factory.mktemp("longest")
-    write_contracts(folder, databases=DATABASES, feeds=FEEDS)
+    return named_at_length(planner, deployed, tmp_path_factory.mktemp("longest"), databases=DATABASES)
+
+
+def named_at_length(planner: Planner, deployed: dict[str, Any], folder: Path, *, databases: int) -> dict[str, Any]:
+    """That plan, with so many databases."""
+    write_contracts(folder, databases=databases, feeds=FEEDS)
     contracts = render(load(folder, today=dt.date(2026, 11, 20)))
     (folder / "contracts.json").write_text(contracts)
     datasets = json.loads(contracts)["datasets"]
@@ -132,6 +136,7 @@ def longest(planner: Planner, deployed: dict[str, Any], tmp_path_factory: pytest
         emulator_endpoint=None,
         contracts_file=str(folder / "contracts.json"),
         analyst_principals=[f"arn:aws:iam::{ACCOUNT}:role/people"],
+        tracing=True,
         **PRIVATE_NETWORK,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.planning import zone_of
 from tests.terraform.planned import Resource, short
 from tests.terraform.service_models import leaves
 
@@ -105,8 +106,11 @@ LIMITS: dict[tuple[str, str], Limit] = {
     ("aws_vpc_security_group_ingress_rule", "description"): Limit(0, 255, r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]*"),
     ("aws_vpc_security_group_ingress_rule", "from_port"): Limit(0, 65_535),
     ("aws_vpc_security_group_ingress_rule", "to_port"): Limit(0, 65_535),
-    # PrivateLink: "AWS services that integrate with AWS PrivateLink" names each by its region
-    ("aws_vpc_endpoint", "service_name"): Limit(1, 255, r"(cn\.)?com\.amazonaws\.[a-z]+(-[a-z]+)+-\d\.[a-z0-9.-]+"),
+    # PrivateLink: each is named by its region. In China some are cn.com.amazonaws, these are not (the CDK's aws-ec2
+    # lists which are, from DescribeVpcEndpointServices).
+    ("aws_vpc_endpoint", "service_name"): Limit(
+        1, 255, r"com\.amazonaws\.[a-z]+(-[a-z]+)+-\d\.(secretsmanager|ssm|s3)"
+    ),
     ("aws_vpc_endpoint", "vpc_endpoint_type"): Limit(1, 32, r"Interface|Gateway|GatewayLoadBalancer"),
 }
 
@@ -123,11 +127,15 @@ def names_and_sizes(planned: Sequence[Resource]) -> Iterator[str]:
 
 @rule
 def private_network(planned: Sequence[Resource]) -> Iterator[str]:
-    """An endpoint has what it is reached by; a rule names one source; Lambda takes 16 subnets and five groups."""
+    """An endpoint has what it is reached by, in each zone once (EC2: DuplicateSubnetsInSameZone), and the name that its
+    service has; a rule names one source; Lambda takes 16 subnets and five groups."""
     for endpoint in of(planned, "aws_vpc_endpoint"):
         reached = "route_table_ids" if endpoint.values["vpc_endpoint_type"] == "Gateway" else "subnet_ids"
         if not endpoint.values.get(reached):
             yield f"{short(endpoint.address)}: a {endpoint.values['vpc_endpoint_type']} endpoint without {reached}"
+        zones = [zone_of(subnet) for subnet in endpoint.values.get("subnet_ids") or ()]
+        if len(set(zones)) < len(zones):
+            yield f"{short(endpoint.address)}: two subnets of one zone"
     for ingress in of(planned, "aws_vpc_security_group_ingress_rule"):
         sources = ("cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id")
         if sum(ingress.values.get(source) is not None for source in sources) != 1:

@@ -91,6 +91,20 @@ data "aws_iam_policy_document" "at_scale" {
     # wildcard: its own executions and their children
     resources = [for children in ["", "/*"] : "${local.at_scale_arns["execution"]}${children}:*"]
   }
+
+  dynamic "statement" {
+    for_each = var.functions.tracing ? [1] : []
+    content {
+      sid = "WriteTraces"
+      actions = [
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+      ]
+      resources = ["*"] # wildcard: X-Ray knows no resource for these actions
+    }
+  }
 }
 
 resource "aws_iam_role" "at_scale" {

@@ -52,6 +52,20 @@ data "aws_iam_policy_document" "machine" {
     actions   = ["sqs:SendMessage"]
     resources = [var.repairs.arn]
   }
+
+  dynamic "statement" {
+    for_each = var.functions.tracing ? [1] : []
+    content {
+      sid = "WriteTraces"
+      actions = [
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+      ]
+      resources = ["*"] # wildcard: X-Ray knows no resource for these actions
+    }
+  }
 }
 
 resource "aws_iam_role" "machine" {

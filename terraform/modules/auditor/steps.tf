@@ -190,10 +190,11 @@ module "step" {
   for_each = local.steps
   source   = "../function"
 
-  name        = "${var.prefix}-${each.key}"
-  description = each.value.about
-  handler     = "auditor.handler.${each.key}"
-  policy      = data.aws_iam_policy_document.step[each.key].json
+  name                  = "${var.prefix}-${each.key}"
+  description           = each.value.about
+  handler               = "auditor.handler.${each.key}"
+  policy                = data.aws_iam_policy_document.step[each.key].json
+  other_policies_length = contains(local.asks_athena, each.key) ? length(data.aws_iam_policy_document.ask_athena.minified_json) : 0
   environment = merge(
     { POWERTOOLS_SERVICE_NAME = each.key, STARMEND_AUDIT_LIMITS = jsonencode(var.limits) },
     { for name, value in try(local.step_environment[each.key], {}) : name => value if value != null },
@@ -262,11 +263,13 @@ data "aws_iam_policy_document" "ask_athena" {
 }
 
 locals {
+  asks_athena = toset(["audit", "verify"])
+
   glue = "arn:${data.aws_partition.current.partition}:glue:${var.region}:${data.aws_caller_identity.current.account_id}"
 }
 
 resource "aws_iam_role_policy" "ask_athena" {
-  for_each = toset(["audit", "verify"])
+  for_each = local.asks_athena
 
   name   = "ask-athena"
   role   = module.step[each.key].role

@@ -99,14 +99,14 @@ data "aws_iam_policy_document" "check" {
   }
 
   statement {
-    sid       = "ReadObjects" # in which a deleted row was last seen; repairs also to read back what a lost answer left open
+    sid       = "ReadObjects" # in which a deleted row was last seen
     actions   = ["s3:GetObject"]
-    resources = concat(local.table_objects, local.repair_objects, local.hash_lists)
+    resources = local.table_objects
   }
 
   statement {
     sid       = "WriteRepairs"
-    actions   = ["s3:PutObject"]
+    actions   = ["s3:GetObject", "s3:PutObject"] # s3:GetObject to read back what a lost answer left open
     resources = concat(local.repair_objects, local.hash_lists)
   }
 

@@ -1,7 +1,8 @@
 # One Lambda function with a role of its own that may do exactly what the given policy says, and write its own log.
 
 locals {
-  in_vpc = length(var.network.subnet_ids) > 0
+  in_vpc        = length(var.network.subnet_ids) > 0
+  grants_length = length(data.aws_iam_policy_document.this.minified_json)
 }
 
 # Made before the function, which would otherwise make it itself: without retention, and left behind by `destroy`.
@@ -70,6 +71,16 @@ resource "aws_iam_role_policy" "this" {
   name   = "grants"
   role   = aws_iam_role.this.name
   policy = data.aws_iam_policy_document.this.json
+
+  lifecycle {
+    precondition { # IAM and STS quotas: of all inline policies of a role together, without blanks
+      condition = local.grants_length + var.other_policies_length <= 10240
+      error_message = join(" ", [
+        "The grants of ${var.name} have ${local.grants_length} characters, of which IAM takes ${10240 - var.other_policies_length}.",
+        "They grow with databases and feeds: split the contracts over two environments.",
+      ])
+    }
+  }
 }
 
 resource "aws_lambda_function" "this" {

@@ -23,6 +23,12 @@ variable "policy" {
   type        = string
 }
 
+variable "other_policies_length" {
+  description = "Characters of other inline policies of the role, which IAM counts together with the function's own."
+  type        = number
+  default     = 0
+}
+
 variable "environment" {
   description = "Environment variables beside the shared ones; never a secret."
   type        = map(string)

@@ -3,7 +3,7 @@ mock_data "aws_caller_identity" {
   defaults = { account_id = "111122223333" }
 }
 mock_data "aws_partition" {
-  defaults = { partition = "aws", reverse_dns_prefix = "com.amazonaws" }
+  defaults = { partition = "aws" }
 }
 mock_data "aws_iam_policy_document" {
   defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
