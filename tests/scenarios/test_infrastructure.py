@@ -41,6 +41,7 @@ UNTAGGED = {
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
     "aws_sqs_queue_redrive_policy",
+    "terraform_data",  # Terraform's own
 }
 KEYS = ("aws_kms_key.alarms", "aws_kms_key.proof[0]")
 ASKED_FOR = re.compile("notary|proof")  # the signed proof, which costs what the page says beside its table
@@ -70,7 +71,7 @@ def test_switching_the_schedules_on_changes_them_and_their_alarms_and_nothing_el
         # Whoever runs the mirror promises something from now on: its silence is a fault, and audits hold it to that.
         r"|module\.mirror\[0\]\.aws_cloudwatch_metric_alarm\.late\[.+\]"
         r"|module\.auditor\[0\]\.module\.step\[\"(audit|verify)\"\]\.aws_lambda_function\.this"
-        r"|aws_cloudwatch_composite_alarm\.unhealthy|aws_cloudwatch_dashboard\.this|aws_s3_object\.description"
+        r"|aws_cloudwatch_composite_alarm\.unhealthy|terraform_data\.watched|aws_cloudwatch_dashboard\.this|aws_s3_object\.description"
     )
     assert [change for change in switched_on.changes if not switched.fullmatch(change.address)] == []
     schedules = [resource for resource in switched_on.resources if resource["type"] == "aws_scheduler_schedule"]
@@ -78,6 +79,20 @@ def test_switching_the_schedules_on_changes_them_and_their_alarms_and_nothing_el
     assert {change.address for change in switched_on.changes if change.actions == ("update",)} >= {
         schedule["address"] for schedule in schedules
     }
+    # CloudWatch deletes no alarm that another's rule names, and Terraform deletes before it updates: so what watches
+    # them all is not updated but replaced, and gone before any of them has to go.
+    [light] = [change for change in switched_on.changes if change.address == "aws_cloudwatch_composite_alarm.unhealthy"]
+    assert light.actions == ("delete", "create")
+
+
+@pytest.mark.long
+def test_an_alarm_that_is_no_longer_asked_for_can_be_removed_although_another_watches_it(stack: Stack) -> None:
+    terraform, variables = stack.terraform()
+    for changed in ({"health_page": {"enabled": False}}, {}):
+        plan = terraform.plan(variables | changed)
+        assert any("aws_cloudwatch_metric_alarm" in change.address for change in plan.changes)
+        terraform.apply(plan)
+    assert terraform.plan(variables).changes == ()
 
 
 def test_everything_that_can_be_tagged_says_whose_it_is(resources: list[Resource]) -> None:

@@ -69,6 +69,8 @@ def standing(shown: Mapping[str, Any], *, renamed: Mapping[str, str], keyed: Map
     """
     grouped: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for planned in _planned(shown["planned_values"]["root_module"]):
+        if planned["type"] == "terraform_data":  # Terraform's own, of another form in a state
+            continue
         module = planned["address"].split(f"{planned['type']}.{planned['name']}")[0].rstrip(".")
         place = (module, planned["type"], planned["name"])
         grouped.setdefault(place, []).extend(_instances(planned, renamed, keyed))

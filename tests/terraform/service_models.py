@@ -348,6 +348,7 @@ UNCONSTRAINED = {
     "aws_sqs_queue_redrive_policy": "a JSON text, read by a rule of its own",
     "aws_vpc_endpoint": "EC2's model says nothing of names",
     "aws_vpc_security_group_ingress_rule": "EC2's model says nothing of lengths",
+    "terraform_data": "Terraform's own, in its state alone",
 }
 
 # The API leaves an attribute out where Terraform holds one of these for it.

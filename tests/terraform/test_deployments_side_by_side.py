@@ -38,6 +38,7 @@ NAMELESS = {
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
     "aws_sqs_queue_redrive_policy",
+    "terraform_data",
 }
 OF_A_PARENT = {"aws_iam_role_policy"}  # called "grants" in every role
 

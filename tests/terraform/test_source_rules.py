@@ -55,6 +55,17 @@ def test_every_variable_and_output_says_what_it_is(path: Path) -> None:
         assert kind == "output" or "type =" in re.sub(r" +", " ", body), f"{kind} {name} has no type"
 
 
+def test_every_alarm_over_others_is_replaced_when_what_it_watches_changes() -> None:
+    """CloudWatch refuses to delete what a rule names; Terraform deletes before it updates, and replaces in the order
+    of dependencies (hashicorp/terraform-provider-aws#34807)."""
+    texts = [path.read_text(encoding="utf-8") for path in SOURCES]
+    bodies = re.findall(
+        r'^resource "aws_cloudwatch_composite_alarm" "(\w+)" \{\n(.*?)^\}', "".join(texts), re.DOTALL | re.MULTILINE
+    )
+    assert len(bodies) == 3
+    assert [name for name, body in bodies if "replace_triggered_by = [terraform_data." not in body] == []
+
+
 def test_every_kind_of_alarm_has_its_section_in_the_runbook_and_no_section_is_left_over() -> None:
     text = (MODULE / "alarms.tf").read_text(encoding="utf-8")
     found = re.search(r"alarm_kinds = \[(.*?)\]", text, re.DOTALL)

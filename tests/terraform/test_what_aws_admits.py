@@ -12,11 +12,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.terraform import catalog, documented, machine, policies, service_models
+from tests.support.planning import Planner
+from tests.terraform import catalog, documented, machine, policies, service_calls, service_models
+from tests.terraform.conftest import named_at_length
 from tests.terraform.planned import Resource, resources
+
+from core.errors import TransientFailure
 
 Check = Callable[[Sequence[Resource]], Iterator[str]]
 
@@ -31,6 +36,7 @@ CHECKS: dict[str, Check] = {
     **documented.RULES,
     "grants by a linter": policies.lint,
     "forms of grants": policies.forms,
+    "calls among services": service_calls.let_in,
     "state machine by validators": machine.validate,
     "state machine by rules": machine.rules,
     "columns and keys": catalog.columns_and_keys,
@@ -60,6 +66,32 @@ def test_every_grant_of_the_longest_plan_can_be_read(longest: dict[str, Any]) ->
     unread = [r.address for r in resources(longest) if r.type in texts and not r.knows(texts[r.type])]
     assert unread == []
     assert sum(r.type in policies.GRANTS for r in resources(longest)) > 25
+
+
+def test_the_length_of_every_function_s_grants_is_checked_before_aws_does(longest: dict[str, Any]) -> None:
+    """At the plan, which knows them: IAM would refuse them in the midst of an apply."""
+    checked = {
+        check["address"]["to_display"]: check["status"]
+        for check in longest["checks"]
+        if check["address"].get("name") == "this" and "aws_iam_role_policy" in check["address"]["to_display"]
+    }
+    functions = sum(r.type == FUNCTION for r in resources(longest))
+    instances = [i["status"] for check in longest["checks"] for i in check.get("instances", ()) if _is_grant(check)]
+    assert checked
+    assert set(checked.values()) == {"pass"}
+    assert instances == ["pass"] * functions
+
+
+def _is_grant(check: dict[str, Any]) -> bool:
+    return str(check["address"]["to_display"]).endswith("aws_iam_role_policy.this")
+
+
+@pytest.mark.long
+def test_more_databases_than_iam_has_room_for_are_refused_with_what_to_do(
+    planner: Planner, deployed: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(TransientFailure, match=r"The grants of [\w-]+-check have \d+ characters.*two environments"):
+        named_at_length(planner, deployed, tmp_path, databases=12)
 
 
 def test_the_longest_plan_lies_in_a_private_network(longest: dict[str, Any]) -> None:
@@ -208,6 +240,7 @@ ALARM, COMPOSITE, DASHBOARD = (
 FUNCTION, MAPPING, QUEUE = "aws_lambda_function", "aws_lambda_event_source_mapping", "aws_sqs_queue"
 SCHEDULE, FIREHOSE, TABLE = "aws_scheduler_schedule", "aws_kinesis_firehose_delivery_stream", "aws_glue_catalog_table"
 MACHINE, GRANT, ROLE, BUCKET = "aws_sfn_state_machine", "aws_iam_role_policy", "aws_iam_role", "aws_s3_bucket"
+PERMISSION = "aws_lambda_permission"
 INGRESS = "aws_vpc_security_group_ingress_rule"
 LIFECYCLE, NOTIFICATION = "aws_s3_bucket_lifecycle_configuration", "aws_s3_bucket_notification"
 QUERIES = [
@@ -344,6 +377,19 @@ PLANTED = [
     Planted("names_and_sizes", INGRESS, put("from_port", 70_000), "allowed are"),
     Planted("private_network", INGRESS, put("prefix_list_id", "pl-1"), "names not one source", "cidr"),
     Planted("private_network", "aws_vpc_endpoint", put("subnet_ids", []), "without subnet_ids", "interface"),
+    Planted(
+        "private_network",
+        "aws_vpc_endpoint",
+        put("subnet_ids", ["subnet-0", "subnet-3"]),
+        "two subnets of one zone",
+        "interface",
+    ),
+    Planted(
+        "names_and_sizes",
+        "aws_vpc_endpoint",
+        put("service_name", "cn.com.amazonaws.cn-north-1.ssm"),
+        "does not match",
+    ),
     Planted("private_network", FUNCTION, put("vpc_config/0/security_group_ids", ["sg"] * 6), "at most 16", "check"),
     # grants
     Planted("grants by a linter", GRANT, inside("policy", "Statement/0/Action", "s3:GetObjct"), "UNKNOWN_ACTION"),
@@ -367,6 +413,58 @@ PLANTED = [
         ROLE,
         inside("assume_role_policy", "Statement/0/Principal", {"Service": "lambda"}),
         "no principal",
+    ),
+    # calls among services
+    Planted("calls among services", PERMISSION, put("principal", "cloudwatch.amazonaws.com"), "may not reach"),
+    Planted("calls among services", PERMISSION, put("source_account", None), "may not reach"),
+    Planted("calls among services", PERMISSION, swap("source_arn", "alarm:", "alarm:other-"), "may not reach"),
+    Planted(
+        "calls among services",
+        "aws_sns_topic_policy",
+        inside("policy", "Statement/0/Principal/Service", "events.amazonaws.com"),
+        "may not reach",
+    ),
+    Planted(
+        "calls among services",
+        "aws_kms_key",
+        inside("policy", "Statement/1/Action", ["kms:Decrypt"]),
+        "may not reach",
+        "alarms",
+    ),
+    Planted(
+        "calls among services",
+        QUEUE,
+        inside("policy", "Statement/1/Principal/Service", "sns.amazonaws.com"),
+        "S3 may not send",
+        "arrivals.aws_sqs_queue.this",
+    ),
+    Planted(
+        "calls among services",
+        ROLE,
+        inside("assume_role_policy", "Statement/0/Principal/Service", "events.amazonaws.com"),
+        "may not take",
+        "schedule.aws_iam_role",
+    ),
+    Planted(
+        "calls among services",
+        GRANT,
+        inside("policy", "Statement/0/Action", "lambda:GetFunction"),
+        "may not start",
+        "databases[0].module.schedule.aws_iam_role_policy",
+    ),
+    Planted(
+        "calls among services",
+        GRANT,
+        swap("policy", "sqs:ReceiveMessage", "sqs:SendMessage"),
+        "may not sqs:ReceiveMessage",
+        "module.process",
+    ),
+    Planted(
+        "calls among services",
+        GRANT,
+        swap("policy", "xray:GetSamplingTargets", "xray:GetTraceSummaries"),
+        "may not xray:GetSamplingTargets",
+        "at_scale",
     ),
     # the state machine
     Planted("state machine by validators", MACHINE, inside("definition", "States/Plan/Next", "Nowhere"), "Nowhere"),

@@ -95,3 +95,17 @@ resource "aws_cloudwatch_metric_alarm" "canary_dead" {
   ok_actions          = [module.step["conclude"].arn]
   tags                = var.alarms.tags
 }
+
+# CloudWatch asks the function whether it may start it, and says nothing where it may not: nobody would be mailed that anything is
+# over. One grant for all alarms of the deployment: their names begin alike.
+resource "aws_lambda_permission" "alarm_is_over" {
+  statement_id   = "AlarmIsOver"
+  action         = "lambda:InvokeFunction"
+  function_name  = module.step["conclude"].name
+  principal      = "lambda.alarms.cloudwatch.amazonaws.com" # in every partition
+  source_account = data.aws_caller_identity.current.account_id
+  source_arn = join(":", [
+    "arn", data.aws_partition.current.partition, "cloudwatch", var.region, data.aws_caller_identity.current.account_id,
+    "alarm", "${var.prefix}-*", # wildcard: the alarms
+  ])
+}

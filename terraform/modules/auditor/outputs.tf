@@ -21,6 +21,7 @@ output "schedules" {
 output "alarm_is_over" {
   description = "The ARN of the function that mails, as an alarm's action of OK, that it is over."
   value       = module.step["conclude"].arn
+  depends_on  = [aws_lambda_permission.alarm_is_over] # an alarm that may not start it yet says so to nobody
 }
 
 output "alarms" {
