@@ -178,6 +178,12 @@ def test_a_lock_that_somebody_holds_or_left_is_told_with_what_to_do(module: Path
     assert refused.value.remedy.startswith("Wait until that deployment is done. If it was killed")
 
 
+def test_an_alarm_that_is_still_watched_is_told_with_what_to_do(module: Path, tmp_path: Path) -> None:
+    """In the words of CloudWatch, DeleteAlarms: of a deployment that a release before the mend has left."""
+    words = "api error ValidationError: Cannot delete a-b-audit-silent as there are composite alarm(s) depending on it."
+    assert "pipeline-unhealthy" in Terraform(module, tmp_path / "work", {})._remedy(words)
+
+
 def test_an_emulators_environment_replaces_the_callers(
     module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
