@@ -213,7 +213,9 @@ def operator(place: Place, *, spark: str | None = None) -> list[Statement]:
         Statement("Functions", _of("lambda", "InvokeFunction GetFunctionConfiguration"), tuple(named["lambda"])),
         Statement(
             "Queues",
-            _of("sqs", "SendMessage ReceiveMessage DeleteMessage GetQueueAttributes GetQueueUrl"),
+            _of(
+                "sqs", "SendMessage ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes GetQueueUrl"
+            ),
             tuple(named["sqs"]),
         ),
         Statement(

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.secrets import MemorySecrets
 from tests.fakes.stream import MemoryStream
@@ -16,7 +17,7 @@ from aws.dead_letters import SqsDeadLetters
 from aws.queue import SqsQueue
 from aws.secrets import AwsSecretStore
 from aws.stream import FirehoseStream, KinesisStream, delivery_name
-from core.errors import InvalidData, PipelineBug
+from core.errors import InvalidData, PipelineBug, TransientFailure
 from core.ports import StreamRecord
 
 
@@ -100,6 +101,40 @@ def test_dead_letters_are_seen_without_being_hidden_and_go_back_once(client_of: 
     back = client.receive_message(QueueUrl=live, MaxNumberOfMessages=10)["Messages"]
     assert sorted(message["Body"] for message in back) == sorted(seen[name] for name in wanted)
     assert list(letters.redrive(wanted)) == []
+    assert set(letters.peek().values()) == {f"letter {number}" for number in range(12)} - {
+        seen[name] for name in wanted
+    }
+
+
+def test_a_redrive_hides_no_letter_but_those_that_it_moves_and_these_only_while_it_does(client_of: ClientOf) -> None:
+    """Another dataset's audit, or the queue's alarm, took the hidden ones for gone, and said that it was over."""
+    client = client_of("sqs")
+    live, dead = (client.create_queue(QueueName=name)["QueueUrl"] for name in ("live", "dead"))
+    for body in ("a", "b", "c", "b"):
+        client.send_message(QueueUrl=dead, MessageBody=body)
+    looks: list[set[str]] = []
+
+    class Watched:
+        """The client, and what another reader sees as each letter is sent back."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+        def send_message(self, **request: Any) -> Any:
+            looks.append(set(SqsDeadLetters(client, dead, live).peek().values()))
+            if request["MessageBody"] == "c":
+                raise ConnectTimeoutError(endpoint_url="sqs")
+            return client.send_message(**request)
+
+    letters = SqsDeadLetters(Watched(), dead, live)
+    names = {body: name for name, body in letters.peek().items()}
+    assert letters.redrive([names["b"]]) == {names["b"]}
+    assert set(letters.peek().values()) == {"a", "c"}, "both letters of one body are one"
+    with pytest.raises(TransientFailure):
+        letters.redrive([names["c"]])
+    assert looks == [{"a", "c"}, {"a"}]
+    assert set(letters.peek().values()) == {"a", "c"}
+    assert [message["Body"] for message in client.receive_message(QueueUrl=live)["Messages"]] == ["b"]
 
 
 def test_records_without_a_stream_go_to_the_delivery_of_that_name(client_of: ClientOf) -> None:

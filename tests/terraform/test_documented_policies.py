@@ -52,7 +52,7 @@ OTHERWISE = {
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration", "lambda:Invoke": "lambda:InvokeFunction",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage", "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }  # fmt: skip
 # Calls that only functions make, with roles of their own.
 FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "sns:Publish", "kms:Sign"}

@@ -87,14 +87,16 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
     sampled = compare_sample(services, contract, order, newest, memory.altered) if order.beside else Sampled()
     altered = _altered_now(memory.altered, sampled, compared.objects)
-    letters = look_at_dead_letters(services, order.dataset, memory.redriven) if order.beside else SeenLetters()
+    of_objects = [*(each for arrival in arrivals.values() for each in arrival.findings), *arrived.halts.findings]
+    letters = (
+        look_at_dead_letters(services, order.dataset, memory.redriven, of_objects) if order.beside else SeenLetters()
+    )
     findings: list[Finding] = [*compared.findings]
     at_hand = {*compared.objects, *sampled.altered}
     findings += [each.finding(order.dataset) for name, each in altered.items() if name in at_hand]
     if order.beside:
         findings = [
-            *(finding for arrival in arrivals.values() for finding in arrival.findings),
-            *arrived.halts.findings,
+            *of_objects,
             *derived,
             *findings,
             *_parameter_findings(services, source, names, arrivals, before, now),

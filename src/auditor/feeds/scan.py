@@ -122,7 +122,8 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         seen = scanned.partitions.outdated if order.scheduled else ()
         sample = choose_sample(contract, feed, coverage, scanned.entries, now=seconds) if not attempt else ()
     redriven = read_state(services.records, order.dataset).redriven
-    letters = look_at_dead_letters(services, order.dataset, redriven) if order.beside else SeenLetters()
+    looked = look_at_dead_letters(services, order.dataset, redriven, arrived.findings) if order.beside else None
+    letters = looked or SeenLetters()
     unreferenced = find_unreferenced(
         services,
         contract,

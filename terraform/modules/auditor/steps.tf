@@ -70,7 +70,7 @@ locals {
   letter_actions = {
     audit  = ["sqs:ReceiveMessage"]
     verify = ["sqs:ReceiveMessage"]
-    queue  = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+    queue  = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"] # what it does not move is shown again
   }
 
   look_environment = {
