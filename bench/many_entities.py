@@ -12,8 +12,9 @@ from typing import Any
 
 from auditor.feeds.expect import expect
 from auditor.feeds.points import Coverage, missing_points
+from auditor.repairs.draft import Plan, PlanContext
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.plan import Plan, PlanContext, plan_repairs
+from auditor.repairs.plan import plan_repairs
 from auditor.repairs.triage import triage_findings
 from auditor.windows import windows_between
 from bench.options import Options

@@ -212,9 +212,12 @@ def freshness(facts: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[s
         soon = roads(facts, count)
         calls = ceil(Decimal(count * 60) / facts["points_a_gap"])
         settings = f"`bucket(symbol, {buckets_of(facts, count)})`, `pull_concurrency` {at_once(facts, count)}"
-        if calls > facts["calls_of_an_audit"]:
+        gap = _time(soon["gap"])
+        if calls > facts["jobs_of_an_audit"]:
+            gap = f"no: {calls:,} gaps an hour, {facts['jobs_of_an_audit']:,} jobs an audit"
+        elif calls > facts["calls_of_an_audit"]:
             settings += f", `audit_limits.budget.calls` {calls:,}"
-        cells = [f"{count:,}", *(_time(soon[name]) for name in ("quote", "row", "gap"))]
+        cells = [f"{count:,}", *(_time(soon[name]) for name in ("quote", "row")), gap]
         yield f"| {' | '.join([*cells, f'{monthly_usd(facts, count, prices):,.0f}', settings])} |"
 
 

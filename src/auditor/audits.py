@@ -18,6 +18,10 @@ from auditor.repairs.dead_letters import causes_of_letters
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
+from auditor.repairs.turns.backlog import causes_of_backlog, waiting_since
+from auditor.repairs.turns.items import Turns, items_of_findings, items_of_repairs
+from auditor.repairs.turns.places import RememberedPlaces, change_places, kept_places, read_places
+from auditor.repairs.turns.queues import Places
 from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import read_state
@@ -132,21 +136,36 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
     state comes last, so that a step that died on the way finds the same windows before it.
     """
     order = audit.order
-    scanned = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
-    result = scanned.under(services.contracts.dataset(order.dataset).hash)
+    result = _result(services, order, attempt).under(services.contracts.dataset(order.dataset).hash)
+    plan = make_plan(services, order, attempt=attempt + 1)  # what a next attempt would still repair is not given up
+    reports, now = reports_so_far(services, order, attempt=attempt), int(services.now().timestamp())
+    places = read_places(services.records, order.dataset).places
+    first = result if attempt == 0 else _result(services, order, 0)
+    kept = _kept_places(services, order, attempt) if first.findings else {}
+    turns = Turns(
+        tried=items_of_repairs(report.repair for report in reports),
+        first=items_of_findings(first.findings, services.contracts),
+        waiting=waiting_since(kept, places, now=now),
+        contracts=services.contracts,
+    )
     triage = triage_findings(
         result.findings,
-        make_plan(services, order, attempt=attempt + 1),  # what a next attempt would still repair is not given up
-        reports_so_far(services, order, attempt=attempt),
+        plan,
+        reports,
         dataset=order.dataset,
         feed=audit.feed,
-        now=int(services.now().timestamp()),
+        now=now,
         doubts=result.doubts,
+        turns=turns,
     )
     causes = (*triage.causes, *_unmade_rollups(services, audit, triage), *_calendar_ends(services, audit))
+    patience, deferred = _patience(services, order.dataset), plan.deferred_by_queue(order.dataset)
+    causes += causes_of_backlog(order.dataset, turns.waiting, deferred, patience=patience, now=now)
     causes += causes_of_letters(order.dataset, result.letters, causes)
     triage = replace(triage, causes=causes)
     _write_judgement(services, order, result, triage)
+    if order.scheduled and turns.waiting != places:
+        change_places(services.records, order.dataset, lambda _: RememberedPlaces(turns.waiting))
     certified = audit.certify(result, triage)
     if certified.damage:  # whoever certifies sees the chain, and remembers what of it is damaged
         broken = Cause("broken_chain", order.dataset, len(certified.damage), details=listed(certified.damage, NAMED))
@@ -160,6 +179,24 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         healing=triage.healing,
         rollups=tuple(JobInput(key) for key in certified.jobs),
     )
+
+
+def _result(services: Services, order: AuditOrder, attempt: int) -> AuditResult:
+    return AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
+
+
+def _kept_places(services: Services, order: AuditOrder, attempt: int) -> Places:
+    """The places after the run's last plan: of the attempt after the last one, where that had no jobs."""
+    for number in (attempt + 1, attempt):
+        if (places := kept_places(services.records, order.run, number)) is not None:
+            return places
+    return {}
+
+
+def _patience(services: Services, dataset: str) -> int:
+    """The seconds within which everything is to be complete, by the contract."""
+    source = services.contracts.dataset(dataset).source
+    return source.complete_within if source is not None else 0
 
 
 def _write_judgement(services: Services, order: AuditOrder, result: AuditResult, triage: Triage) -> None:

@@ -15,7 +15,7 @@ from core.errors import Misuse
 from core.time import epoch, iso
 
 if TYPE_CHECKING:
-    from auditor.repairs.plan import Plan
+    from auditor.repairs.draft import Plan
     from auditor.services import Services
     from aws.deployment import Deployment
     from core.audit.findings import Finding

@@ -151,10 +151,10 @@ ORIGINAL: dict[str, Any] = {}
 
 
 def _not_for_all(there: Callable[..., Any]) -> Callable[..., Any]:
-    def ask(draft: Any, findings: Sequence[Any], context: Any) -> None:
-        there(draft, [each for each in findings if getattr(each, "entity", "") != "BBB"], context)
+    def gaps(draft: Any, findings: Sequence[Any]) -> Any:
+        return there(draft, [each for each in findings if getattr(each, "entity", "") != "BBB"])
 
-    return ask
+    return gaps
 
 
 def _no_causes(there: Callable[..., Any]) -> Callable[..., Any]:
@@ -205,7 +205,7 @@ PLANTED = (
     ),
     Planted("chain", "auditor.evidence.chain:_next", _without_previous, "a certificate names no other before it"),
     Planted(
-        "plan", "auditor.repairs.plan:_ask_history", _not_for_all, "the gaps of one entity are never asked for",
+        "plan", "auditor.repairs.plan:gaps_of", _not_for_all, "the gaps of one entity are never asked for",
     ),
     Planted("triage", "auditor.audits:triage_findings", _no_causes, "nobody is told of what does not heal"),
     Planted(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from auditor.evidence.doubts import Doubt
-from auditor.repairs.plan import Plan
+from auditor.repairs.draft import Plan
 from core.audit.at_scale.jobs import JobAtScale
 from core.audit.findings import Finding
 from core.audit.history import KnownValue

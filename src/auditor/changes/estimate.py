@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.databases.choose import AUDITED_EVERY
-from auditor.repairs.history_calls import plan_calls
-from auditor.repairs.plan import KEYS_PER_JOB, PARTITIONS_PER_JOB, REPAIR_MINUTES
+from auditor.repairs.history.ask_history import REPAIR_MINUTES
+from auditor.repairs.history.history_calls import plan_calls
+from auditor.repairs.plan import KEYS_PER_JOB, PARTITIONS_PER_JOB
 from auditor.services import Budget, Limits
 from auditor.warehouse.outdated import made_tables, paths_newest_first, promise_of
 from auditor.warehouse.partitions import target_of

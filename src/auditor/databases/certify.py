@@ -95,7 +95,8 @@ def _keep_state(
         def joined(known: Sequence[str]) -> tuple[str, ...]:
             """With the causes of before that may be open still, for all that this run and those beside it have seen."""
             if closes:
-                return tuple(sorted({*causes, *unseen(known), *causes_still_open(known, memory.open)}))
+                still = {*unseen(known), *causes_still_open(known, memory.open), *triage.still_open(known)}
+                return tuple(sorted({*causes, *still}))
             return tuple(sorted({*causes, *still_open(known, beside=order.beside and not is_older)}))
 
         window = before.open.get(EVERYTHING, OpenWindow(0, 0))

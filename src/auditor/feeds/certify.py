@@ -13,6 +13,7 @@ from auditor.evidence.halts import halt_rows, halts_before, halts_in
 from auditor.evidence.outstanding import Looks, kept_looks, read_outstanding, settle_looks
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
+from auditor.repairs.causes import CAUSES_OF_POINTS
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state, read_state, still_open
@@ -182,13 +183,16 @@ def _next_state(
         elif window.counted and not window.counts["missing"] and iso(window.start) in certified:
             continue
         elif window.complete or causes_of(window, triage):
-            opened = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
+            causes = tuple(sorted({*causes_of(window, triage), *_unanswered(window, triage, before)}))
+            opened = OpenWindow(window.end, window.counts["missing"], causes)
             beyond = None if window.complete or order.scheduled else before.open.get(window.start)
             open_windows[window.start] = _joined(opened, beyond) if beyond else opened
         elif order.scheduled:  # what has settled of a window that is not due yet
             open_windows.pop(window.start, None)
     of_windows = {name for window in open_windows.values() for name in window.causes}
-    causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
+    known = {*before.causes, *(name for window in before.open.values() for name in window.causes)}
+    named = {cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())
+    causes = tuple(sorted(named | triage.still_open(known)))
     before = replace(before, rechecks=_rechecks(before, result, now))
     if not order.scheduled:  # of all else it knows nothing: what is open there stays so until an audit that looks
         still = tuple(sorted({*still_open(before.causes, beside=order.beside), *causes}))
@@ -206,6 +210,14 @@ def _next_state(
         swept_until=result.swept_until,
         forms={**before.forms, **order.outdated.settled(result.findings)},
     )
+
+
+def _unanswered(window: WindowResult, triage: Triage, before: DatasetState) -> set[str]:
+    """The causes of before of the window's points, where this run had no turn for some of these to ask again."""
+    known = before.open.get(window.start)
+    if known is None or triage.unasked.isdisjoint(window.missing):
+        return set()
+    return {name for name in known.causes if name in CAUSES_OF_POINTS}
 
 
 def _joined(part: OpenWindow, known: OpenWindow) -> OpenWindow:

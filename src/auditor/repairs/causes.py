@@ -47,6 +47,12 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "points are missing for longer than the contract allows",
         "They wait for the budget or the provider. Give the audit a larger budget, or look at the provider",
     ),
+    "repair_backlog": (
+        "more waits for repairs than the audits' budget allows, for longer than the contract allows",
+        "Nothing is lost, and the next audits go on, each table in its turn. Mend first what other mails of this "
+        "dataset name: what no repair heals takes its share of the budget in every audit. Then raise the setting that "
+        "is named (audit_limits in the variables file) and deploy",
+    ),
     "unprocessed_object": (
         "ingest objects are not processed although they were queued again",
         "Look at the process function's log, the dead letters and the quarantine: starmend quarantine list",
@@ -162,6 +168,18 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "audit_failed": ("the audit itself failed", "starmend audits show says of the run what its failed step said"),
 }
 
+
+CAUSES_OF_POINTS = (
+    "not_entitled",
+    "secret_missing",
+    "limited",
+    "broken",
+    "unproven_absence",
+    "refused_record",
+    "repair_failed",
+    "not_arrived",
+    "overdue",
+)
 
 Places = Mapping[str, tuple[tuple[str, str], ...]]  # spans (ISO 8601) by entity
 

@@ -11,8 +11,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from auditor.evidence.results import AuditResult
+from auditor.repairs.draft import Plan, PlanContext, jobs_of_attempt
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now
-from auditor.repairs.plan import Plan, PlanContext, plan_repairs
+from auditor.repairs.plan import plan_repairs
+from auditor.repairs.turns.items import items_of_repairs
+from auditor.repairs.turns.places import keep_places, kept_places, places_within, read_places
+from auditor.repairs.turns.queues import Places
 from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.efforts import measured
@@ -56,8 +60,9 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt - 1}"))
     # Somebody who asks for a range may just have mended what was refused: ask again.
     refused = refused_now(services, order.dataset) if order.scheduled or attempt > 1 else {}
-    whole = services.limits.budget
+    whole, attempts = services.limits.budget, services.limits.attempts
     earlier = [read_plan(services, order.run, number) for number in range(1, attempt)]
+    tried = [repair for plan in earlier for repair in plan.repairs]
     left = replace(
         whole,
         calls=max(0, whole.calls - sum(plan.calls for plan in earlier)),
@@ -69,15 +74,32 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
         doubt for doubt in result.doubts if doubt.of_this_run or (order.scheduled and doubt.asked_again > now)
     )
     context = PlanContext(
-        services.contracts, attempt, left, refused, result.sample, doubts, result.rechecks, now, result.known
+        services.contracts,
+        attempt,
+        left,
+        refused,
+        result.sample,
+        doubts,
+        result.rechecks,
+        now,
+        result.known,
+        tried=items_of_repairs(tried),
+        places=_places(services, order, attempt) if result.findings else {},
+        jobs=jobs_of_attempt(attempt, of=attempts, used=len(tried)),
     )
     return plan_repairs(result.findings, context)
+
+
+def _places(services: Services, order: AuditOrder, attempt: int) -> Places:
+    before = kept_places(services.records, order.run, attempt - 1) if attempt > 1 else None
+    return places_within(read_places(services.records, order.dataset).places, before)
 
 
 def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[tuple[str, Executor]]]:
     """Write the plan and its jobs; returns the jobs, a key and an executor each."""
     plan = make_plan(services, order, attempt=attempt)
     write_run_file(services.records, order.run, f"plan-{attempt}", to_data(plan))
+    keep_places(services.records, order.run, attempt, plan.places)
     jobs = []
     for number, repair in enumerate(plan.repairs):
         job = RepairJob(order.dataset, order.run, repair)

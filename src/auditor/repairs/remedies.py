@@ -13,12 +13,12 @@ from core.audit.findings import (
     MissingObject,
     MissingRows,
     MovedRows,
+    OrphanKeys,
     StaleRows,
     UnfilledRows,
     UnhashedRows,
     WrongParameter,
 )
-from core.audit.repair_jobs import FetchRows
 from core.contract.model import Contracts, Database, Table
 from core.landing.ingest_objects import TableObject
 from core.landing.state import SEQUENTIAL_ID
@@ -46,6 +46,11 @@ def lacking_objects(findings: Sequence[Finding], contracts: Contracts) -> set[st
     return {dataset for dataset in lacking if isinstance(contracts.dataset(dataset).source, Database)}
 
 
+def parent_of(finding: OrphanKeys, contracts: Contracts) -> Table:
+    """The dimension that the orphan keys refer to."""
+    return contracts.table(finding.references.partition(".")[0])
+
+
 def has_source(contracts: Contracts, table: Table) -> bool:
     """Whether the rows of a table come from a source that could be asked for them."""
     source = contracts.dataset(table.dataset).source
@@ -55,15 +60,6 @@ def has_source(contracts: Contracts, table: Table) -> bool:
 # rows, each with its key; those of the latter two are fetched of what the budget leaves, for nothing of them is wrong
 ByKey = MissingRows | StaleRows | ChangedRows | DeletedRows | MovedRows | UnfilledRows | UnhashedRows
 LAST = (UnfilledRows, UnhashedRows)
-
-
-def fetch_rows(finding: ByKey, first: int, last: int) -> FetchRows:
-    """The repair of the finding's keys ``[first, last)``."""
-    keys = finding.keys[first:last]
-    if isinstance(finding, DeletedRows | MovedRows):
-        hints = (finding.versions[first:last], finding.checked[first:last])
-        return FetchRows(finding.dataset, finding.table, keys, True, *hints)
-    return FetchRows(finding.dataset, finding.table, keys)
 
 
 def lacks_columns(findings: Sequence[Finding], contracts: Contracts) -> set[tuple[str, str]]:

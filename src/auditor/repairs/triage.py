@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.causes import NAMED, Cause, Places, listed
+from auditor.repairs.draft import Plan
+from auditor.repairs.history.ask_history import CALLS
 from auditor.repairs.outcomes import JobReport, latest_by_entity, tried
-from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
+from auditor.repairs.turns.items import Turns, items_of_repairs
 from auditor.repairs.units import other_units
 from auditor.windows import HOUR
 from core.audit.findings import (
@@ -21,13 +23,11 @@ from core.audit.findings import (
     LaggingMirror,
     MissingPoints,
     OutdatedPartition,
-    UnfilledRows,
     UnhashedRows,
     UnreadableTable,
     size_of,
 )
 from core.audit.history import Evidence, HistoryOutcome, Ranges
-from core.audit.repair_jobs import FetchRows, Restate
 from core.contract.codec import json_name
 from core.contract.model import Feed
 from core.time import iso
@@ -42,12 +42,19 @@ class Triage:
     """Findings sorted into those that need a human and those that do not.
 
     ``causes`` need one. ``healing`` counts the points that wait for the next run. ``blamed`` names the cause of each
-    entity whose points are missing.
+    entity whose points are missing. ``waiting`` are the kinds of which something waits for its turn, and ``unasked``
+    the entities whose points no job asked for, where there were more to ask for than the budget allowed.
     """
 
     causes: tuple[Cause, ...]
     healing: int
     blamed: Mapping[str, str] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
+
+    def still_open(self, before: Iterable[str]) -> frozenset[str]:
+        """Those causes of before of which this audit cannot say that they are over: what they tell of still waits."""
+        return self.waiting.intersection(before)
 
 
 @dataclass
@@ -68,11 +75,14 @@ def triage_findings(
     feed: Feed | None,
     now: int,
     doubts: Sequence[Doubt] = (),
+    turns: Turns | None = None,
 ) -> Triage:
     """Sort the findings of the last scan, in the light of the next plan and of what the jobs reported.
 
-    ``feed`` is None for a database; ``now`` in epoch seconds. ``doubts`` are of the last scan.
+    ``feed`` is None for a database; ``now`` in epoch seconds. ``doubts`` are of the last scan. ``turns`` are those of
+    the run (None: whatever is left had its turn).
     """
+    turns = turns or Turns(items_of_repairs(report.repair for report in reports))
     doubted: dict[str, list[Doubt]] = {}
     for doubt in doubts:
         doubted.setdefault(doubt.entity, []).append(doubt)
@@ -100,8 +110,11 @@ def triage_findings(
             blame.reports.append(latest[finding.entity])
     attempts = max((report.attempt for report in reports), default=0)
     causes = [_of_points(name, dataset, blame, attempts, reports) for name, blame in blames.items()]
-    causes += _of_others(findings, plan, dataset, attempts, reports)
-    return Triage(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed)
+    causes += _of_others(findings, plan, dataset, attempts, reports, turns)
+    waiting = frozenset(finding.kind for finding in findings if turns.waits(finding))
+    missing = {finding.entity for finding in findings if isinstance(finding, MissingPoints)}
+    unasked = frozenset(missing - latest.keys() - refused.keys() if CALLS in turns.waiting else ())
+    return Triage(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed, waiting, unasked)
 
 
 def _why(
@@ -212,17 +225,20 @@ def _answer(evidence: Evidence) -> str:
 
 
 def _of_others(
-    findings: Sequence[Finding], plan: Plan, dataset: str, attempts: int, reports: Sequence[JobReport]
+    findings: Sequence[Finding],
+    plan: Plan,
+    dataset: str,
+    attempts: int,
+    reports: Sequence[JobReport],
+    turns: Turns,
 ) -> list[Cause]:
-    """The findings other than missing points that the repairs left behind, by kind."""
-    deferred = {each.kind for each in plan.waiting}
+    """The findings other than missing points that the repairs left behind, by kind; not what waits for its turn."""
     grouped: dict[str, list[Finding]] = {}
     for finding in findings:
-        if isinstance(finding, MissingPoints | HeldPartition | UnhashedRows) or finding.kind in deferred:
+        if isinstance(finding, MissingPoints | HeldPartition | UnhashedRows):
             continue
-        if not _had_its_turn(finding, reports):
-            continue
-        grouped.setdefault(finding.kind, []).append(finding)
+        if left := turns.without_waiting(finding):
+            grouped.setdefault(finding.kind, []).append(left)
     reasons = {each.cause: each.reason for each in plan.helpless}
     return [
         Cause(
@@ -238,18 +254,6 @@ def _of_others(
         )
         for kind, group in grouped.items()
     ]
-
-
-def _had_its_turn(finding: Finding, reports: Sequence[JobReport]) -> bool:
-    """Whether a repair was tried of what a changed contract asks for; until then the next audits go on with it."""
-    repairs = [report.repair for report in reports]
-    if isinstance(finding, OutdatedPartition):
-        restated = [repair for repair in repairs if isinstance(repair, Restate) and repair.table == finding.table]
-        return any(finding.partition in repair.partitions for repair in restated)
-    if isinstance(finding, UnfilledRows):
-        fetched = [repair for repair in repairs if isinstance(repair, FetchRows) and repair.table == finding.table]
-        return any(not {*finding.keys}.isdisjoint(repair.keys) for repair in fetched)
-    return True
 
 
 def _details(findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.evidence.journal import Entry, entries_between
-from auditor.repairs.plan import Plan
+from auditor.repairs.draft import Plan
 from auditor.run_files import find_run_file
 from auditor.stories.story import Event
 from auditor.windows import DAY

@@ -24,7 +24,7 @@ from auditor.interventions.pauses import read_pauses
 from auditor.promises import with_promises
 from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import read_cause
-from auditor.repairs.plan import Plan
+from auditor.repairs.draft import Plan
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.stories.arrivals import Arrival, Fields, Landings

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from tests.unit.cli.conftest import Account
 
-from auditor.repairs.plan import Plan
+from auditor.repairs.draft import Plan
 from cli.auditing import datasets_of, finding_rows, in_words, kept_datasets, plan_rows, run_name
 from core.audit.findings import Finding, MissingPoints, MissingRows, UnprocessedObject
 from core.errors import Misuse

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.feeds.points import MICROSECONDS
-from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan
+from auditor.repairs.history.history_calls import CallPlanner, HistoryCallPlan
 from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Window, partitions_of
 from core.audit.history import NEAR, KnownValue, Ranges

@@ -17,11 +17,13 @@ from auditor.evidence.results import WindowResult
 from auditor.feeds.certify import causes_of
 from auditor.prove import verify
 from auditor.repairs.causes import Cause
+from auditor.repairs.execute import write_jobs
 from auditor.repairs.triage import Triage
+from auditor.services import Budget, Limits
 from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import Scope
 from core.audit.certificate import certificate_key, chain_prefix
-from core.audit.repair_jobs import Restate, find_job
+from core.audit.repair_jobs import FetchHistory, RepairOutcome, Restate, find_job, read_job, write_outcome
 
 
 def audit(lake: AuditedFeed, run: str, *, end: int | None = None) -> Any:
@@ -100,6 +102,32 @@ def test_a_run_over_a_part_of_a_window_closes_no_cause_of_the_rest() -> None:
     assert read_state(lake.records, DATASET).open == {TWO: replace(known, causes=("broken", "overdue"))}
     audit(lake, "whole", end=TWO + HOUR)
     assert read_state(lake.records, DATASET).open == {TWO: replace(known, causes=("overdue",))}
+
+
+def test_an_entity_that_the_budget_did_not_reach_keeps_its_cause_and_the_others_have_their_turn() -> None:
+    mail = MemoryMail()
+    lake = AuditedFeed(now=TWO + HOUR + 200, mail=mail, limits=Limits(workers=2, budget=Budget(calls=1)))
+    lake.put(points_of(TWO, TWO + HOUR - 60))
+    asked = []
+    for hour in range(3):
+        begun = begin_audit(lake.services, DATASET, f"run-{hour}", Scope(lake.now))
+        begun.scan(attempt=0)
+        [(job, _)] = write_jobs(lake.services, begun.order, attempt=1)[1]
+        repair = read_job(lake.records, job).repair
+        assert isinstance(repair, FetchHistory)
+        asked.append(repair.entity)
+        if is_poison := repair.entity == "AAPL":
+            write_outcome(lake.records, job, RepairOutcome("failed", "it died", lake.now))
+        else:
+            lake.put(points_of(TWO + HOUR - 60, TWO + HOUR, symbols=[repair.entity]), provenance="repaired")
+            write_outcome(lake.records, job, RepairOutcome("done", "", lake.now, ()))
+        begun.scan(attempt=1)
+        end_audit(lake.services, begun, attempt=1)
+        notices = conclude(lake.services, DATASET, f"run-{hour}", environment="test", counts={})
+        assert (notices.sent, notices.recovered) == (("repair_failed",) if is_poison else (), ())
+        assert read_state(lake.records, DATASET).open[TWO].causes == ("repair_failed",)
+        lake.now += 600
+    assert sorted(asked) == ["AAPL", "MSFT", "ZM"]
 
 
 def test_a_window_that_was_scanned_in_part_has_no_row() -> None:

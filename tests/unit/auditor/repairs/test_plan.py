@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from tests.support.feeds import ROOT, contracts_in
 
 from auditor.evidence.doubts import Doubt
-from auditor.repairs.plan import PlanContext, plan_repairs
+from auditor.repairs.draft import Plan, PlanContext
+from auditor.repairs.plan import plan_repairs
+from auditor.repairs.turns.items import items_of_repairs
 from auditor.services import Budget
 from core.audit.findings import (
     REPORTED,
@@ -79,8 +81,15 @@ def missing(entity: str, *ranges: tuple[str, str]) -> MissingPoints:
     return MissingPoints("quotes", entity, pairs, sum(slots))
 
 
-def planned(*findings, attempt: int = 1, budget: Budget | None = None, refused: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
-    return plan_repairs(findings, PlanContext(CONTRACTS, attempt, budget or Budget(), refused or {}))
+def planned(  # type: ignore[no-untyped-def]
+    *findings,
+    attempt: int = 1,
+    budget: Budget | None = None,
+    refused: dict[str, str] | None = None,
+    after: tuple[Plan, ...] = (),
+):
+    tried = items_of_repairs(repair for plan in after for repair in plan.repairs)
+    return plan_repairs(findings, PlanContext(CONTRACTS, attempt, budget or Budget(), refused or {}, tried=tried))
 
 
 def test_what_lies_in_s3_goes_first_and_the_provider_is_not_asked_yet() -> None:
@@ -186,6 +195,18 @@ def contracts_of_before(*, cadence_until: int, ends: Mapping[str, str]) -> Contr
     return replace(CONTRACTS, contracts=tuple(changed), calendars=(*CONTRACTS.calendars, calendar))
 
 
+def test_an_entity_with_many_old_gaps_leaves_calls_to_the_others() -> None:
+    days = [f"2026-{month:02}-02" for month in range(1, 11)]
+    old = missing("AAPL", *((f"{day}T15:00", f"{day}T15:01") for day in days))
+    new = [missing(name, ("2026-11-20T15:00", "2026-11-20T15:01")) for name in ("AMD", "ZM")]
+    first = planned(old, *new, budget=Budget(calls=2))
+    assert [(job.entity, len(job.ranges)) for job in first.repairs] == [("AAPL", 1), ("AMD", 1)]
+    context = PlanContext(CONTRACTS, budget=Budget(calls=2), places=first.places)
+    second = plan_repairs([old, *new], context)  # of what was asked for nothing came
+    assert [job.entity for job in second.repairs] == ["AAPL", "ZM"]  # type: ignore[union-attr]
+    assert second.repairs[0].ranges != first.repairs[0].ranges  # type: ignore[union-attr]
+
+
 def test_a_gap_longer_than_the_providers_span_is_several_calls() -> None:
     made = planned(missing("AAPL", ("2026-06-01T14:30", "2026-09-30T20:00")))
     span = int(history_span(FEED.history).total_seconds())
@@ -222,8 +243,10 @@ def test_what_the_provider_refuses_is_not_asked_again() -> None:
 
 def test_a_rule_that_is_broken_after_a_restatement_cannot_be_healed() -> None:
     broken = BrokenRule("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "price: check > 0", 1, "minute x")
-    assert planned(broken).repairs == (Restate("quotes", "fact_quote", ("symbol=AAPL/month=2026-11",)),)
-    again = planned(broken, attempt=2)
+    first = planned(broken)
+    assert first.repairs == (Restate("quotes", "fact_quote", ("symbol=AAPL/month=2026-11",)),)
+    assert planned(broken, attempt=2).repairs == first.repairs  # it had no turn in the first attempt
+    again = planned(broken, attempt=2, after=(first,))
     assert (again.repairs, [one.cause for one in again.helpless]) == ((), ["broken_rule"])
 
 
@@ -238,12 +261,13 @@ def test_databases_are_planned_by_the_same_plan() -> None:
         OrphanKeys("sales", "fact_sales_order", "sales_staff_id", "dim_staff.staff_id", ("9",), 3),
     )
     fetched = FetchRows("sales", "sales_order", ((1,), (2,)))
-    assert planned(*findings).repairs == (
+    first = planned(*findings)
+    assert first.repairs == (
         Revive("sales", ("tables/sales/sales_order/000000000007.jsonl.gz",)),
         fetched,
         FetchRows("sales", "staff", (("9",),)),
     )
-    again = planned(*findings, attempt=2)
+    again = planned(*findings, attempt=2, after=(first,))
     assert again.repairs == (
         ExtractAgain("sales", "sales_order", "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z", 7),
         fetched,
@@ -269,6 +293,80 @@ def test_what_was_deleted_is_fetched_with_the_version_in_which_it_was_last_seen(
     gone = DeletedRows("sales", "sales_order", ((1,), (2,)), ("2026-11-20T14:00:00Z", "2026-11-20T15:00:00Z"), ("", ""))
     (made,) = planned(gone).repairs
     assert made == FetchRows("sales", "sales_order", gone.keys, True, gone.versions, gone.checked)
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_a_healthy_object_of_another_table_has_its_turn_beside_two_thousand_that_stay_unprocessed(attempt: int) -> None:
+    poison = [
+        UnprocessedObject("sales", f"tables/sales/department/{number:012}.jsonl.gz", "it has no receipt")
+        for number in range(2_000)
+    ]
+    good = UnprocessedObject("sales", "tables/sales/staff/000000000009.jsonl.gz", "it has no receipt")
+    made = planned(*poison, good, attempt=attempt)
+    assert any(good.key in repair.objects for repair in made.repairs)
+    assert [(each.kind, each.entity, each.count) for each in made.waiting] == [
+        ("unprocessed_object", "tables/department", 1)
+    ]
+
+
+def test_partitions_of_each_kind_and_table_have_turns_and_wait_by_their_own_kind() -> None:
+    months = [f"symbol=ZM/month=20{year}-{month:02}" for year in range(10, 27) for month in range(1, 13)]
+    findings = [
+        *(BrokenPartition("quotes", "fact_quote", month, "gone") for month in months),
+        *(OutdatedPartition("quotes", "fact_quote", month.replace("ZM", "AMD"), "old") for month in months),
+        *(StaleDerived("quotes", "fact_quote_hourly", month, "old") for month in months[:3]),
+    ]
+    made = planned(*findings, budget=Budget(partitions=100))
+    assert [(job.table, len(job.partitions)) for job in made.repairs] == [
+        ("fact_quote", 50),
+        ("fact_quote", 47),
+        ("fact_quote_hourly", 3),
+    ]
+    assert [(each.kind, each.count) for each in made.waiting] == [
+        ("broken_object", len(months) - 49),
+        ("outdated_partition", len(months) - 48),
+    ]
+
+
+def test_what_waits_for_its_partition_in_the_first_attempt_finds_some_of_the_budget_left() -> None:
+    """Rows of another table took all of it in the first attempt of every run."""
+    rows = [MissingRows("sales", table, tuple((number,) for number in range(9))) for table in ("department", "payment")]
+    broken = BrokenPartition("sales", "dim_staff", "", "gone")
+    first = planned(broken, *rows, budget=Budget(rows=4))
+    fetched = [job for job in first.repairs if isinstance(job, FetchRows)]
+    assert [(job.table, len(job.keys)) for job in fetched] == [("payment", 2)]
+    assert [(each.kind, each.entity, each.count) for each in first.waiting] == [
+        ("missing_row", "department", 9),
+        ("missing_row", "payment", 7),
+    ]
+    second = planned(broken, *rows, budget=Budget(rows=2), attempt=2, after=(first,))
+    assert {job.table for job in second.repairs if isinstance(job, FetchRows)} == {"department", "payment"}
+
+
+def test_holes_are_extracted_within_the_budget_after_they_were_looked_for() -> None:
+    holes = [
+        MissingObject("sales", "staff", number, "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z") for number in range(9)
+    ]
+    budget = Budget(objects=3)
+    first = planned(*holes, budget=budget)
+    second = planned(*holes, attempt=2, budget=budget, after=(first,))
+    third = planned(*holes, attempt=3, budget=budget, after=(first, second))
+    kinds = [[(job.kind, len(getattr(job, "objects", "1"))) for job in plan.repairs] for plan in (first, second, third)]
+    extracted = [("extract_again", 1)] * 3
+    assert kinds == [[("revive", 3)], [("revive", 3), *extracted], [("revive", 3), *extracted]]
+    place = third.places["missing_object sales/staff"]
+    assert (place.after, place.until) == ((5,), (8,))
+
+
+def test_each_version_that_is_held_of_a_row_goes_with_its_key() -> None:
+    """Two facts may be made of a source table."""
+    keys, partitions = ((1,), (2,)), (("month=2026-09", "month=2026-10"),) * 2
+    moved = [
+        MovedRows("sales", "payment", keys, fact, ("created_at",), partitions, versions, ("", "c"))
+        for fact, versions in (("fact_payment", ("v", "w")), ("fact_other", ("x", "w")))
+    ]
+    (job,) = planned(*moved).repairs
+    assert job == FetchRows("sales", "payment", ((1,), (1,), (2,)), True, ("v", "x", "w"), ("", "", "c"))
 
 
 def test_an_id_ahead_of_the_objects_is_put_right_once_no_object_came_back() -> None:

@@ -8,21 +8,16 @@ from tests.support.feeds import contracts_in
 from auditor.repairs.remedies import (
     MOST_AHEAD,
     broken_sources,
-    fetch_rows,
     has_source,
     lacking_objects,
     objects_ahead,
 )
 from core.audit.findings import (
     BrokenPartition,
-    DeletedRows,
     LostObject,
     MissingObject,
-    MissingRows,
-    MovedRows,
     WrongParameter,
 )
-from core.audit.repair_jobs import FetchRows
 from core.contract.model import Database
 
 CONTRACTS = contracts_in()
@@ -58,20 +53,6 @@ def test_only_databases_lack_objects_that_partitions_wait_for() -> None:
     dataset = SALES.dataset
     findings = [LostObject("quotes", "feeds/quotes/a"), MissingObject(dataset, "staff", 4, "", "")]
     assert lacking_objects(findings, CONTRACTS) == {dataset}
-
-
-def test_keys_are_fetched_piece_by_piece_and_those_of_deleted_rows_with_what_was_last_seen() -> None:
-    keys = tuple((number,) for number in range(5))
-    assert fetch_rows(MissingRows("sales", "staff", keys), 1, 3) == FetchRows("sales", "staff", ((1,), (2,)))
-    versions, checked = tuple("abcde"), tuple("vwxyz")
-    deleted = fetch_rows(DeletedRows("sales", "staff", keys, versions, checked), 3, 5)
-    assert deleted == FetchRows("sales", "staff", ((3,), (4,)), True, ("d", "e"), ("y", "z"))
-
-
-def test_rows_that_moved_are_fetched_with_the_versions_that_were_left_behind() -> None:
-    keys, partitions = ((1,), (2,)), (("month=2026-09", "month=2026-10"),) * 2
-    moved = MovedRows("sales", "sales_order", keys, "fact", ("created_at",), partitions, ("v", "w"), ("", "c"))
-    assert fetch_rows(moved, 1, 2) == FetchRows("sales", "sales_order", ((2,),), True, ("w",), ("c",))
 
 
 def test_dimensions_of_a_source_table_can_be_asked_for_and_others_not() -> None:

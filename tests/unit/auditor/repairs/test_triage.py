@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
 from auditor.repairs.causes import MEANINGS, Cause
+from auditor.repairs.draft import Plan, Unrepairable
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.plan import Deferred, Plan, Unrepairable
 from auditor.repairs.triage import Triage, describe, triage_findings
+from auditor.repairs.turns.items import Turns
+from auditor.repairs.turns.queues import Place
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, LostObject, MissingPoints
 from core.audit.history import Evidence, HistoryOutcome
 from core.audit.repair_jobs import FetchHistory
@@ -32,9 +34,13 @@ def report(result: str = "answered", *, reason: str = "", job: str = "done", **s
 
 
 def triaged(
-    *findings: Finding, plan: Plan | None = None, reports: tuple[JobReport, ...] = (), now: int = SOON
+    *findings: Finding,
+    plan: Plan | None = None,
+    reports: tuple[JobReport, ...] = (),
+    now: int = SOON,
+    turns: Turns | None = None,
 ) -> Triage:
-    return triage_findings(findings, plan or Plan(), reports, dataset="quotes", feed=FEED, now=now)
+    return triage_findings(findings, plan or Plan(), reports, dataset="quotes", feed=FEED, now=now, turns=turns)
 
 
 def causes(triage: Triage) -> list[str]:
@@ -59,6 +65,14 @@ def test_points_that_nobody_asked_for_yet_may_still_heal_until_they_are_overdue(
     assert triaged(POINTS) == Triage((), 5, {})
     late = triaged(POINTS, now=LATE)
     assert (causes(late), late.healing, late.blamed) == (["overdue"], 0, {"AAPL": "overdue"})
+
+
+def test_entities_without_a_job_are_told_apart_where_the_budget_did_not_reach_all() -> None:
+    asked = replace(POINTS, entity="AMD")
+    jobs = (replace(report(), repair=replace(report().repair, entity="AMD")),)  # type: ignore[type-var]
+    assert triaged(POINTS, asked, reports=jobs).unasked == frozenset()
+    short = Turns(waiting={"fetch_history": Place(("missing_point quotes/AMD",))})
+    assert triaged(POINTS, asked, reports=jobs, turns=short).unasked == {"AAPL"}
 
 
 @pytest.mark.parametrize("result", ["not_entitled", "secret_missing", "broken"])
@@ -109,7 +123,9 @@ def test_other_findings_are_causes_by_kind_unless_they_wait_or_are_held_on_purpo
     lost = [LostObject("quotes", f"feeds/quotes/{number}") for number in range(7)]
     broken = BrokenPartition("quotes", "fact_quote", "symbol=A", "gone")
     held = HeldPartition("quotes", "fact_quote", "symbol=B", "rolled back")
-    triage = triaged(*lost, broken, held, plan=Plan(waiting=(Deferred("broken_object", "", 1, "budget"),)))
+    turns = Turns(waiting={"broken_object quotes/fact_quote": Place(since=START)})
+    triage = triaged(*lost, broken, held, turns=turns)
+    assert triage.waiting == {"broken_object"}
     (cause,) = triage.causes
     assert (cause.name, cause.count, len(cause.details), cause.details[-1]) == ("lost_object", 7, 6, "and 2 more")
 

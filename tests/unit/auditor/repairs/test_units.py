@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.repairs.plan import Plan
+from auditor.repairs.draft import Plan
 from auditor.repairs.triage import triage_findings
 from auditor.repairs.units import other_units
 from core.audit.findings import DisputedValue

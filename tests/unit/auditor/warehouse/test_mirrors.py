@@ -11,7 +11,7 @@ import pytest
 from tests.support.mirrored import Shop
 
 from auditor.repairs.causes import MEANINGS
-from auditor.repairs.plan import Plan
+from auditor.repairs.draft import Plan
 from auditor.repairs.triage import triage_findings
 from auditor.warehouse.mirrors import find_lagging_mirrors
 from core.audit.findings import LaggingMirror, findings_from_data, findings_to_data

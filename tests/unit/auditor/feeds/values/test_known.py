@@ -9,8 +9,9 @@ from tests.support.audited import CALENDAR, DATASET, HOUR, TWO, AuditedFeed, poi
 from auditor.feeds.choose import choose_windows
 from auditor.feeds.scan import scan_feed
 from auditor.feeds.values.known import known_values
+from auditor.repairs.draft import PlanContext
 from auditor.repairs.execute import make_plan
-from auditor.repairs.plan import PlanContext, plan_repairs
+from auditor.repairs.plan import plan_repairs
 from auditor.warehouse.partitions import SeenPartitions
 from auditor.windows import Scope
 from core.audit.findings import MissingPoints
