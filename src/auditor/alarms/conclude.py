@@ -57,11 +57,13 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     """Tell the admins of new causes, close those that are over, and count what everybody may see."""
     triage = find_run_file(services.records, run, "judgement") or {"causes": []}
     causes = [Cause.from_data(cause) for cause in triage["causes"]]
+    known = _open_memories(services, dataset)  # before the state: what another run opens meanwhile is not over
     state = read_state(services.records, dataset)
     alive = {cause.name for cause in causes} | set(state.causes)
     alive |= {name for window in state.open.values() for name in window.causes}
     notices = _notify(services, dataset, causes, run, environment)
-    recovered = _close(services, dataset, alive, run, environment)
+    over = {name: memory for name, memory in known.items() if name not in alive}
+    recovered = _close(services, dataset, over, run, environment)
     unhealed = sum(window.missing for window in state.open.values() if window.causes)
     metrics = services.metrics(dataset)
     metrics.add(POINTS_UNHEALED, unhealed)
@@ -195,14 +197,17 @@ def _nothing_between(services: Services, dataset: str) -> NothingBetween:
     return nothing_between
 
 
-def _close(services: Services, dataset: str, alive: set[str], run: str, environment: str) -> list[str]:
+def _open_memories(services: Services, dataset: str) -> dict[str, dict[str, Any]]:
+    """The memories of the dataset's causes that are open, by name."""
+    keys = [info.key for info in services.records.list(f"{ROOT}{dataset}/")]
+    memories = {key.rpartition("/")[2].removesuffix(".json"): read_cause(services.records, key) for key in keys}
+    return {name: memory for name, memory in memories.items() if memory.get("open")}
+
+
+def _close(
+    services: Services, dataset: str, memories: Mapping[str, Mapping[str, Any]], run: str, environment: str
+) -> list[str]:
     """Tell of the causes that are over, all in one mail, and remember it; not of those that nobody was told of."""
-    memories = {}
-    for info in services.records.list(f"{ROOT}{dataset}/"):
-        name = info.key.rpartition("/")[2].removesuffix(".json")
-        memory = read_cause(services.records, info.key) if name not in alive else {}
-        if memory.get("open"):
-            memories[name] = memory
     mailed = {name: each for name, each in memories.items() if not each.get("held") or each.get("told")}
     if mailed:
         since = {name: str(memory.get("since", "")) for name, memory in mailed.items()}

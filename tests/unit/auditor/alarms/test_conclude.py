@@ -20,7 +20,7 @@ from auditor.repairs.causes import MEANINGS, Cause
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.standing.alarms import open_alarms
-from auditor.state import DatasetState, OpenWindow, change_state
+from auditor.state import DatasetState, OpenWindow, change_state, read_state
 from core.audit.repair_jobs import Redrive, RepairJob, write_job
 from core.errors import TransientFailure
 from core.time import format_second
@@ -288,3 +288,24 @@ def test_each_audit_has_an_entry_in_the_journal(services: Services) -> None:
     assert (entries["second"].error, entries["first"].certificates) == ("it fell", 1)
     assert last_ended(services.records, "quotes", now=now) == now
     assert last_ended(services.records, "sales", now=now) is None
+
+
+def test_what_another_run_opens_while_this_one_ends_is_not_over(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state was read before the memories were listed: a run over a range that ended in between was told over."""
+
+    waiting = ["a run over a range"]
+
+    def read_late(records: Any, dataset: str) -> DatasetState:
+        state = read_state(records, dataset)
+        if waiting:
+            waiting.clear()
+            change_state(records, dataset, lambda before: replace(before, causes=("broken_chain",)))
+            ended(services, "broken_chain", run="ranged")
+        return state
+
+    monkeypatch.setattr("auditor.alarms.conclude.read_state", read_late)
+    write_run_file(services.records, "r", "judgement", {"causes": []})
+    assert conclude(services, "quotes", "r", environment="test", counts={}).recovered == ()
+    assert len(sent(services)) == 1
