@@ -194,9 +194,10 @@ class Cloud:
 
     def _repairing(self, container: Container) -> repairs.RepairClients:
         pull = self._pulling(container)
+        until = pull.last_call(milliseconds=container.seconds_left * 1000)
         return repairs.RepairClients(
             records=container.port(self.records, "warehouse"),
-            ask=lambda request: pull.repair(request, milliseconds=container.seconds_left * 1000),
+            ask=lambda request: pull.repair(request, until=until),
             ingest=container.port(self.deleted, "ingest"),
             now=container.now,
             log=self.log,

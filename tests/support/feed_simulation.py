@@ -218,7 +218,8 @@ class FeedSimulation:
                     break
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return self.acquisition.runtime.repair(request, milliseconds=300_000)
+        runtime = self.acquisition.runtime
+        return runtime.repair(request, until=runtime.last_call(milliseconds=300_000))
 
     # ------------------------------------------------------------ what came of it
 

@@ -16,6 +16,7 @@ from core.feeds.providers import account_of, live_calls_per_minute, plan_of, pla
 from core.feeds.turns import Plan
 from core.ports import Log, Metrics, ObjectStore, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
+from ingestion.providers.transport.web import WHOLE_SECONDS
 from ingestion.pull.ask import CONCURRENT_CALLS
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.events import batch_response, messages_of
@@ -85,10 +86,19 @@ class PullRuntime:
             self._flush_metrics()
         return batch_response(report)
 
-    def repair(self, request: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
-        """``HistoryRequest`` in, ``HistoryOutcome`` out, both as JSON data; raises what ``pull_history`` raises."""
+    def last_call(self, *, milliseconds: float) -> float:
+        """The end (monotonic) of calls for history, where a function has so much time left.
+
+        A call that has begun is waited for, and what it gives is written.
+        """
+        return self.clock.monotonic() + milliseconds / 1000 - WHOLE_SECONDS - SPARE_SECONDS
+
+    def repair(self, request: Mapping[str, Any], *, until: float) -> dict[str, Any]:
+        """``HistoryRequest`` in, ``HistoryOutcome`` out, both as JSON data; raises what ``pull_history`` raises.
+
+        ``until`` is the same for all requests of one function's run (``last_call``).
+        """
         asked = HistoryRequest.from_data(request)
-        until = self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS
         client = self.client(asked.dataset, asked.every)
         return pull_history(asked, client=client, clock=self.clock, until=until).to_data()
 

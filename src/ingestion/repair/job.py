@@ -1,14 +1,15 @@
 """Repair jobs of acquisition: history from the provider, or an ingest object that somebody deleted.
 
 The job lies in the warehouse bucket, and so does its outcome. A job that is given again goes on where it stopped: a
-range that was answered is not asked for a second time.
+range that was answered is not asked for a second time. While a job goes on, what was answered so far is kept, so that a
+function which is killed loses the answers of its last moments alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.audit.efforts import Effort, measured
@@ -28,6 +29,7 @@ from core.errors import InvalidData, shown
 from core.ports import Log, ObjectStore
 from ingestion.repair.bad_records import keep_bad_record
 
+KEPT_EVERY = timedelta(seconds=20)  # of a job that goes on
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
 
 
@@ -70,16 +72,37 @@ def carry_out(clients: RepairClients, job: str) -> TaskResult:
     """
     repair = read_job(clients.records, job).repair
     before, started = find_outcome(clients.records, job), clients.now()
+    progress = _Progress(clients, job, before, started)
     try:
-        outcome, result = _do(clients, repair, before)
+        outcome, result = _do(clients, repair, before, progress)
     except Exception as error:  # noqa: BLE001 - whatever it is, the job is over and leaves an outcome
-        outcome = replace(before or RepairOutcome("failed"), result="failed", reason=shown(error))
+        outcome = replace(progress.outcome, reason=shown(error))
         result = TaskResult(type(error).__name__, shown(error), {})
     now = clients.now()
     effort = _effort(clients, outcome, before, (now - started).total_seconds())
     write_outcome(clients.records, job, replace(outcome, finished_at=int(now.timestamp()), effort=effort))
     clients.log.info("repair job done", job=job, kind=repair.kind, error=result.error, **result.counts)
     return result
+
+
+class _Progress:
+    """The outcome of a job that is not over, as it would be left: that of earlier attempts and what came since."""
+
+    def __init__(self, clients: RepairClients, job: str, before: RepairOutcome | None, started: datetime) -> None:
+        self._clients = clients
+        self._job = job
+        self._kept_at = started
+        self.outcome = replace(before or RepairOutcome("failed"), result="failed", reason="it was cut off")
+
+    def note(self, calls: Sequence[HistoryCall]) -> None:
+        """These calls were made, in place of earlier ones of their ranges; all are written now and then."""
+        made = {(call.start, call.end) for call in calls}
+        earlier = [call for call in self.outcome.history or () if (call.start, call.end) not in made]
+        self.outcome = replace(self.outcome, history=(*calls, *earlier))
+        now = self._clients.now()
+        if now - self._kept_at >= KEPT_EVERY:
+            self._kept_at = now
+            write_outcome(self._clients.records, self._job, replace(self.outcome, finished_at=int(now.timestamp())))
 
 
 def _effort(
@@ -98,11 +121,13 @@ def _is_answered(call: HistoryCall) -> bool:
     return call.outcome.result == "answered"
 
 
-def _do(clients: RepairClients, repair: Repair, before: RepairOutcome | None) -> tuple[RepairOutcome, TaskResult]:
+def _do(
+    clients: RepairClients, repair: Repair, before: RepairOutcome | None, progress: _Progress
+) -> tuple[RepairOutcome, TaskResult]:
     """The outcome, which has no time yet, and the answer."""
     if isinstance(repair, FetchHistory | Compare):
         answered = [call for call in (before.history or () if before else ()) if _is_answered(call)]
-        return _history(clients, repair, answered)
+        return _history(clients, repair, answered, progress)
     if isinstance(repair, Revive):
         revived = tuple(key for key in repair.objects if clients.ingest.revive(key))
         counts = {"revived": len(revived), "lost": len(repair.objects) - len(revived)}
@@ -111,7 +136,7 @@ def _do(clients: RepairClients, repair: Repair, before: RepairOutcome | None) ->
 
 
 def _history(
-    clients: RepairClients, repair: FetchHistory | Compare, answered: Sequence[HistoryCall]
+    clients: RepairClients, repair: FetchHistory | Compare, answered: Sequence[HistoryCall], progress: _Progress
 ) -> tuple[RepairOutcome, TaskResult]:
     """One call for each range that was not answered before; the first that is not answered now ends the job."""
     known = {(call.start, call.end): call for call in answered}
@@ -119,6 +144,7 @@ def _history(
     for start, end in repair.ranges:
         call = known.get((start, end)) or _ask(clients, repair, start, end)
         calls.append(call)
+        progress.note(calls)
         if call.outcome.result != "answered":
             break
     counts = {

@@ -14,7 +14,7 @@ from aws.objects import S3ObjectStore
 from aws.settings import Settings
 from aws.tasks import StateMachineTasks
 from aws.versions import S3DeletedObjects
-from core.errors import InvalidData, TransientFailure
+from core.errors import InvalidData, shown
 from core.json import UNREADABLE
 from ingestion.pull.handler import build_runtime as build_pull
 from ingestion.repair.job import RepairClients, TaskResult, carry_out
@@ -41,9 +41,10 @@ def build_runtime() -> tuple[Settings, Clients]:
 def clients_of(settings: Settings, clients: Clients, *, milliseconds: float) -> RepairClients:
     """A deployment's clients for an invocation that has so much time left."""
     pull = build_pull()
+    until = pull.last_call(milliseconds=milliseconds)
     return RepairClients(
         records=S3ObjectStore(clients("s3"), settings.warehouse_bucket),
-        ask=lambda request: pull.repair(request, milliseconds=milliseconds),
+        ask=lambda request: pull.repair(request, until=until),
         ingest=S3DeletedObjects(clients("s3"), settings.ingest_bucket),
         now=pull.clock.now,
         log=function_log("repair"),
@@ -58,8 +59,8 @@ def answer(event: Mapping[str, Any], clients: RepairClients, tasks: Tasks) -> di
         try:
             message = read_message(record["body"])
             tell(tasks, message.token, carry_out(clients, message.job))
-        except (TransientFailure, InvalidData) as error:
-            clients.log.error("repair job failed", message=record["body"][:200], reason=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and not its neighbours'
+            clients.log.error("repair job failed", message=record["body"][:200], reason=shown(error))
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
 

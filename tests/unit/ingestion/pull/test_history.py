@@ -23,6 +23,10 @@ MINUTE = dt.timedelta(minutes=1)
 LATER = OPENING + dt.timedelta(hours=8)
 
 
+def in_a_minute(acquisition: Acquisition) -> float:
+    return acquisition.runtime.last_call(milliseconds=60_000)
+
+
 def ask(acquisition: Acquisition, start: str, end: str, *, symbol: str = "AAPL", seconds: float = 50) -> HistoryOutcome:
     """Through JSON both ways, as the queue and the state machine carry it."""
     request = HistoryRequest(acquisition.dataset, symbol, epoch(start), epoch(end))
@@ -60,7 +64,7 @@ def test_a_request_that_only_wants_to_be_told_writes_nothing(acquisition: Acquis
     market.clock.set(LATER)
     start = epoch("2026-11-20T14:40:00Z")
     request = HistoryRequest("quotes", "AAPL", start, start + 120, values_only=True)
-    outcome = HistoryOutcome.from_data(acquisition.runtime.repair(request.to_data(), milliseconds=60_000))
+    outcome = HistoryOutcome.from_data(acquisition.runtime.repair(request.to_data(), until=in_a_minute(acquisition)))
     candles = [market.candle("AAPL", OPENING + dt.timedelta(minutes=10 + number)) for number in range(2)]
     assert [(slot, Decimal(values["o"])) for slot, values in outcome.values.items()] == [
         (start, candles[0].open),
@@ -247,7 +251,7 @@ def test_a_repair_is_json_in_and_json_out(acquisition: Acquisition, market: Mark
         "start": "2026-11-20T14:30:00Z",
         "end": "2026-11-20T14:35:00Z",
     }
-    outcome = acquisition.runtime.repair(request, milliseconds=60_000)
+    outcome = acquisition.runtime.repair(request, until=in_a_minute(acquisition))
     assert outcome["result"] == "answered"
     assert outcome["healed"] == [["2026-11-20T14:30:00Z", "2026-11-20T14:35:00Z"]]
     assert json.loads(json.dumps(outcome)) == outcome

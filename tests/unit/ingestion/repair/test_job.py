@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.fakes.log import MemoryLog
 from tests.fakes.objects import MemoryObjects
+from tests.support.feeds import OPENING, Acquisition, contracts_in
 
 from core.audit.efforts import Effort
 from core.audit.history import HistoryOutcome, HistoryRequest, Result
@@ -27,6 +28,7 @@ from core.audit.repair_jobs import (
 )
 from core.errors import InvalidData, OutOfReach
 from ingestion.repair.job import RepairClients, TaskResult, carry_out
+from local.market import Market
 
 NOW = datetime(2026, 11, 20, 20, tzinfo=UTC)
 RANGES = ((0, 60), (120, 180), (300, 360))
@@ -162,10 +164,9 @@ def test_a_job_that_is_not_there_leaves_nothing(setting: Setting) -> None:
 
 
 def test_the_outcome_adds_up_what_all_attempts_took_and_no_answer_twice(setting: Setting) -> None:
-    clock = itertools.count(step=3)
     setting.clients = replace(
-        setting.clients, memory_mb=512, now=lambda: NOW + timedelta(seconds=next(clock))
-    )  # fmt: skip
+        setting.clients, memory_mb=512, now=lambda: NOW + timedelta(seconds=1.5 * len(setting.provider.asked))
+    )
     setting.provider.results[120] = "limited"
     key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
     setting.carry_out(key)
@@ -173,6 +174,52 @@ def test_the_outcome_adds_up_what_all_attempts_took_and_no_answer_twice(setting:
     setting.provider.results.clear()
     setting.carry_out(key)
     assert setting.outcome(key).effort == Effort(6.0, 3.0, calls=4, rows=3)
+
+
+def test_a_function_that_is_killed_loses_the_answers_of_its_last_moments_alone(setting: Setting) -> None:
+    now = NOW
+
+    def ask(request: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal now
+        now += timedelta(seconds=25)
+        if len(setting.provider.asked) == 2:
+            raise SystemExit
+        return setting.provider(request)
+
+    killed = replace(setting.clients, ask=ask, now=lambda: now)
+    key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
+    with pytest.raises(SystemExit):
+        carry_out(killed, key)
+    assert setting.outcome(key).result == "failed"
+    assert setting.carry_out(key).counts == {"asked": 3, "healed": 3, "absent": 0}
+    assert asked(setting) == list(RANGES)
+    assert setting.outcome(key).result == "done"
+
+
+def test_all_ranges_of_a_job_have_the_functions_time_together() -> None:
+    """With a plan of so few calls, the job ends in time, limited, and the next one goes on where it stopped."""
+    contracts = contracts_in()
+    quotes = contracts.dataset("quotes")
+    slow = replace(quotes, source=replace(contracts.feed("quotes"), calls_per_minute=12))
+    first = int(OPENING.timestamp())
+    ranges = tuple((start, start + 60) for start in range(first, first + 3000, 300))
+    records = MemoryObjects()
+    with Market.start(seed=7) as market:
+        market.clock.set(OPENING + timedelta(hours=8))
+        acquisition = Acquisition(
+            contracts=replace(contracts, contracts=(slow,)), dataset="quotes", url=market.api_url, token=market.token
+        )
+        key = write_job(
+            records, RepairJob("quotes", "r", FetchHistory("quotes", "AAPL", ranges, 10)), attempt=1, number=0
+        )
+        runs = []
+        for _ in range(3):
+            before, time = acquisition.time.passed, acquisition.time.clock
+            until = acquisition.runtime.last_call(milliseconds=300_000)
+            ask = partial(acquisition.runtime.repair, until=until)
+            clients = RepairClients(records, ask, Setting(), time.now, MemoryLog())
+            runs.append((carry_out(clients, key).error, acquisition.time.passed - before <= 300))
+    assert runs == [("ProviderLimited", True), ("ProviderLimited", True), ("", True)]
 
 
 def test_a_revived_object_is_a_write(setting: Setting) -> None:
