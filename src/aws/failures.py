@@ -40,6 +40,19 @@ _GRANTS: Mapping[str, str] = {
     "HeadBucket": "s3:ListBucket",
     "DeleteObjects": "s3:DeleteObject",
 }
+# What passes by itself, whatever the status: throttles are 400 in many services. The first are botocore's own lists
+# (``botocore.retries.standard``), the others those of the services' models: too many at once, or a change that is under
+# way. Whatever says "Throttl" is one too. A quota of things or sizes is none.
+_PASSING = frozenset(
+    {"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled"}
+    | {"TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException"}
+    | {"RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown"}
+    | {"PriorRequestNotComplete", "EC2ThrottledException", "RequestTimeout", "RequestTimeoutException"}
+    | {"LimitExceeded", "TooManyUpdates", "OverLimit", "ExecutionLimitExceeded", "ConcurrentRunsExceededException"}
+    | {"OperationAborted", "ConditionalRequestConflict", "ConcurrentModificationException", "ConcurrentModification"}
+    | {"ConcurrentAccess", "PurgeQueueInProgress", "DependencyTimeoutException", "OperationTimeoutException"}
+    | {"ServiceUnavailable", "ServiceUnavailableException", "SessionBusyException"}
+)
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
     | {"SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure"}
@@ -65,6 +78,10 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def _passes(code: str) -> bool:
+    return "Throttl" in code or code in _PASSING
+
+
 def _grant(error: ClientError) -> str:
     """The action that was refused, in the service's own words where it says so, and what S3 asks beside it."""
     if error.operation_name in _GRANTS:
@@ -86,11 +103,7 @@ def reaching(operation: str, place: str) -> Iterator[None]:
         if code in _DENIED:
             remedy = f"Grant {_grant(error)} (functions: terraform/; people: starmend deploy policy operator)"
             raise NotGranted(operation, place, message, remedy) from error
-        if (
-            400 <= status_of(error) < 500
-            and "Throttl" not in code
-            and code not in ("TooManyRequestsException", "SlowDown", "RequestTimeout")
-        ):
+        if 400 <= status_of(error) < 500 and not _passes(code):
             raise PipelineBug(operation, place, message, "See the service's error code") from error
         raise OutOfReach(
             operation, place, message, "It is retried; look at the service's health if it stays"
