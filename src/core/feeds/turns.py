@@ -53,10 +53,28 @@ def _past(taken: Sequence[int], turn: int, length: int, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ProviderClock:
-    """How far a provider's clock is ahead of this machine's (UTC), and at which time of this machine that was heard."""
+    """How far a provider's clock is ahead of this machine's (UTC), and at which time of this machine that was heard.
+
+    ``furthest`` is how far ahead it may have been before. A clock that is heard there again has not run on: servers of
+    one provider whose clocks differ, and answers that came from a cache, set it back and forth.
+    """
 
     ahead: int = 0
     heard: int = 0
+    furthest: int = 0
+
+    def shown_by(self, earliest: int, latest: int, *, heard: int) -> ProviderClock:
+        """The clock as an answer shows it, which was ahead by ``earliest`` at least and by ``latest`` at most.
+
+        It is changed no more than the answer asks for, so that what many answers say narrows it down.
+        """
+        if not self.heard:
+            return ProviderClock(earliest, heard, latest)
+        ahead = min(max(self.ahead, earliest), latest)
+        if ahead == self.ahead:
+            return self
+        furthest = max(self.furthest, latest) if ahead > self.furthest else self.furthest
+        return ProviderClock(ahead, max(heard, self.heard + 1), furthest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +91,14 @@ class Turns:
     def by_clock(self, clock: ProviderClock) -> Turns:
         """By the clock that was heard last. Heard first, or set back, the turns and the pause keep their age.
 
-        Where it runs ahead later, they do not: a provider whose minutes pass faster allows its calls faster.
+        Where it runs further ahead than ever they do not: a provider whose minutes pass faster allows its calls faster.
         """
         if clock.heard <= self.clock.heard:
             return self
-        moved = clock.ahead - self.clock.ahead
-        if self.clock.heard and moved >= -DRIFT:
-            return replace(self, clock=clock)
+        before = self.clock
+        furthest = max(before.furthest, before.ahead) if before.heard else clock.ahead
+        moved = clock.ahead - before.ahead - max(0, clock.ahead - furthest)
+        clock = replace(clock, furthest=max(clock.furthest, clock.ahead, furthest))
         closed = self.closed_until + moved if self.closed_until else 0
         return Turns(tuple(turn + moved for turn in self.taken), closed, clock)
 
@@ -122,6 +141,7 @@ class Turns:
                 "closed_until": self.closed_until,
                 "ahead": self.clock.ahead,
                 "heard": self.clock.heard,
+                "furthest": self.clock.furthest,
             }
         )
 
@@ -129,5 +149,5 @@ class Turns:
     def from_json(cls, body: bytes) -> Turns:
         """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the bytes are none."""
         data: dict[str, Any] = json.loads(body)
-        clock = ProviderClock(int(data["ahead"]), int(data["heard"]))
+        clock = ProviderClock(int(data["ahead"]), int(data["heard"]), int(data.get("furthest", data["ahead"])))
         return cls(tuple(sorted(int(turn) for turn in data["taken"])), int(data["closed_until"]), clock)

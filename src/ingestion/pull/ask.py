@@ -63,10 +63,11 @@ class Round:
         for attempt in range(2):
             if not self.turn():
                 return {}
+            asked_at = self._clock.now()
             answers = self._answers(entities, call)
             fetched_at = self._clock.now()
             for answer in answers.values():
-                self._note(answer, last=attempt == 1)
+                self._note(answer, asked_at, last=attempt == 1)
             if self._over.is_set() or not any(isinstance(answer, Limited) for answer in answers.values()):
                 break
         return {entity: (answer, fetched_at) for entity, answer in answers.items()}
@@ -85,9 +86,9 @@ class Round:
         self._over.set()
         return {}
 
-    def _note(self, answer: Answer, *, last: bool) -> None:
+    def _note(self, answer: Answer, asked_at: datetime, *, last: bool) -> None:
         if isinstance(answer, Data) and answer.provider_time is not None:
-            self._pace.set_time(answer.provider_time)
+            self._pace.set_time(answer.provider_time, asked_at=asked_at)
         if isinstance(answer, Limited):
             self._pace.close(answer.retry_after or 0.0)
             if last or answer.retry_after is None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import StarmendError
-from core.feeds.turns import DRIFT, LONGEST_PAUSE, MINUTE, Plan, ProviderClock, Turns
+from core.feeds.turns import LONGEST_PAUSE, MINUTE, Plan, ProviderClock, Turns
 from core.ports import Log
 from ingestion.pull.ledger import Ledger, OwnLedger
 
+SECOND = 1_000  # milliseconds; a Date has whole seconds
 _LATE = 1.0  # seconds after which a turn that nobody used is let go
 
 
@@ -74,13 +75,14 @@ class Pace:
         with self._lock:
             self._announced = calls
 
-    def set_time(self, provider_time: datetime) -> None:
-        """Take the provider's clock from an answer."""
-        now = math.ceil(self._now())
-        ahead = round(provider_time.timestamp() * 1000) - now
+    def set_time(self, provider_time: datetime, *, asked_at: datetime) -> None:
+        """Take the provider's clock from an answer that has just come: it showed that second at a moment meanwhile."""
+        now, date = math.ceil(self._now()), round(provider_time.timestamp() * 1000)
+        latest = date + SECOND - math.floor(min(asked_at.timestamp() * 1000, now))
         with self._lock:
-            if not self._provider.heard or abs(ahead - self._provider.ahead) > DRIFT:
-                self._provider = ProviderClock(ahead, max(now, self._provider.heard + 1))
+            shown = self._provider.shown_by(date - now, latest, heard=now)
+            if shown != self._provider:
+                self._provider = shown
                 self._none_before = 0.0
 
     def close(self, seconds: float) -> None:

@@ -58,7 +58,7 @@ def test_however_many_containers_call_the_provider_never_has_to_refuse(seed: int
             time.advance(chance.random() * 3)
         pace = chance.choice(paces)
         assert pace.enter(until=time.clock.monotonic() + 3600)
-        pace.set_time(provider.call())
+        pace.set_time(provider.call(), asked_at=time.clock.now())
         if chance.random() < 0.02:
             paces.remove(pace)  # its memory goes with it
             paces.append(container(time, plan, store))
@@ -124,7 +124,7 @@ def test_a_turn_is_not_moved_by_a_clock_that_another_call_hears_of_meanwhile() -
     class Between(OwnLedger):
         def change(self, change: Callable[[Turns], Turns]) -> Turns:
             turns = super().change(change)
-            pace.set_time(OPENING - dt.timedelta(hours=1))
+            pace.set_time(OPENING - dt.timedelta(hours=1), asked_at=time.clock.now())
             return turns
 
     pace = Pace(time.clock, Plan(60), ledger=Between())
@@ -147,7 +147,7 @@ def test_a_pause_that_was_told_to_a_clock_in_the_future_ends_within_its_own_time
     time.start += dt.timedelta(hours=10)
     ahead = container(time, Plan(5), store)
     assert ahead.enter(until=time.clock.monotonic())
-    ahead.set_time(OPENING)
+    ahead.set_time(OPENING, asked_at=time.clock.now())
     ahead.close(30)
     time.start -= dt.timedelta(hours=10)
     other = container(time, Plan(5), store)
