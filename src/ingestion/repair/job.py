@@ -96,8 +96,8 @@ class _Progress:
 
     def note(self, calls: Sequence[HistoryCall]) -> None:
         """These calls were made, in place of earlier ones of their ranges; all are written now and then."""
-        made = {(call.start, call.end) for call in calls}
-        earlier = [call for call in self.outcome.history or () if (call.start, call.end) not in made]
+        ranges = {(call.start, call.end) for call in calls}
+        earlier = [call for call in self.outcome.history or () if (call.start, call.end) not in ranges]
         self.outcome = replace(self.outcome, history=(*calls, *earlier))
         now = self._clients.now()
         if now - self._kept_at >= KEPT_EVERY:
