@@ -6,7 +6,7 @@ ETag of each. It is a memory, not the truth: what it does not know, or knows oth
 
 An object may have rows that its receipt does not name: one that was never processed, that halted, of which lines were
 rejected or lay before the first partition, or that was processed by a contract which had no such table, or placed its
-rows otherwise (``core.evolution.placing``). Such ones count for every partition.
+rows otherwise (``core.evolution.placing``), or whose bytes are others since. Such ones count for every partition.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def read_arrivals(services: Services, table: Table) -> Arrivals:
     doubtful: set[str] = set()
     listing = list_ingest(services, table.dataset, table.source)
     for info in listing.objects:
-        by, places = said.get(info.key, ("", None))
-        if places is None or not folders.get(by):
+        by, etag, places = said.get(info.key, ("", "", None))
+        if places is None or etag != info.etag or not folders.get(by):
             doubtful.add(info.key)
             continue
         for folder, path in places:
@@ -86,7 +86,7 @@ def places_of(services: Services, dataset: str, source: str) -> dict[str, Places
 
     Objects without a receipt are left out. Raises ``TransientFailure`` where the store does not answer.
     """
-    return {key: places for key, (_, places) in _Receipts(services, dataset, source).read().items()}
+    return {key: places for key, (_, _, places) in _Receipts(services, dataset, source).read().items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ def _bound(prefix: str, last: str, at: datetime) -> str:
 # ---------------------------------------------------------------- what receipts say
 
 Places = tuple[tuple[str, str], ...]  # (folder, path) of each partition
+Said = tuple[str, str, Places | None]  # the contract, the object's ETag, and its places unless the receipt lacks any
 
 
 class _Receipts:
@@ -136,9 +137,9 @@ class _Receipts:
         self._index = f"{ROOT}dataset={dataset}/source_table={source}/"
         self._is_feed = isinstance(services.contracts.dataset(dataset).source, Feed)
 
-    def read(self) -> dict[str, tuple[str, Places | None]]:
-        """Each object's contract and places by its key; None where its receipt does not name them all."""
-        said: dict[str, tuple[str, Places | None]] = {}
+    def read(self) -> dict[str, Said]:
+        """What is said of each object, by its key."""
+        said: dict[str, Said] = {}
         for block, infos in groupby(self._services.records.list(self._folder), key=self._block_of):
             said |= self._of_block(block, {self._name(info.key): info for info in infos})
         return said
@@ -151,16 +152,16 @@ class _Receipts:
         kind = "repair" if name.startswith("repair-") else "feed" if self._is_feed else "table"
         return name[: _BLOCK[kind]]
 
-    def _of_block(self, block: str, listed: Mapping[str, ObjectInfo]) -> dict[str, tuple[str, Places | None]]:
+    def _of_block(self, block: str, listed: Mapping[str, ObjectInfo]) -> dict[str, Said]:
         key = f"{self._index}{block}.json"
         stored = self._services.records.read(key)
         known = _entries(stored.body if stored else None)
-        known = {name: entry for name, entry in known.items() if "contract" in entry}  # earlier releases' had none
+        known = {name: entry for name, entry in known.items() if "object_etag" in entry}  # earlier releases' had none
         fresh = [name for name, info in listed.items() if known.get(name, {}).get("etag") != info.etag]
         entries = {name: entry for name, entry in known.items() if name in listed} | self._read(listed, fresh)
         if entries != known:
             self._services.records.write(key, canonical_json(entries), content_type="application/json")
-        return {entry["object"]: (entry["contract"], _places(entry)) for entry in entries.values()}
+        return {entry["object"]: _said(entry) for entry in entries.values()}
 
     def _read(self, listed: Mapping[str, ObjectInfo], names: list[str]) -> dict[str, dict[str, Any]]:
         with ThreadPoolExecutor(self._services.workers) as pool:
@@ -176,13 +177,18 @@ def _entry(receipt: Mapping[str, Any]) -> dict[str, Any]:
     """What the index keeps of a receipt."""
     is_doubtful = receipt["outcome"] == "halted" or receipt["rejected"] or receipt.get("outside")
     places = sorted([part["table"], part["partition"]] for part in receipt["partitions"])
-    contract = receipt.get("contract_hash", "")
-    return {"object": receipt["object"], "contract": contract, "places": None if is_doubtful else places}
+    return {
+        "object": receipt["object"],
+        "object_etag": receipt["etag"],
+        "contract": receipt.get("contract_hash", ""),
+        "places": None if is_doubtful else places,
+    }
 
 
-def _places(entry: Mapping[str, Any]) -> Places | None:
+def _said(entry: Mapping[str, Any]) -> Said:
     places = entry["places"]
-    return None if places is None else tuple((folder, path) for folder, path in places)
+    named = None if places is None else tuple((folder, path) for folder, path in places)
+    return entry["contract"], entry["object_etag"], named
 
 
 def _entries(body: bytes | None) -> dict[str, dict[str, Any]]:

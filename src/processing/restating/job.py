@@ -6,7 +6,8 @@ sources, and calendars and a feed's entities from the contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ from processing.ingest import described
 from processing.partitions.commit import Committed, Outcome
 from processing.partitions.state import Current, read_state
 from processing.partitions.vacuum import remove_partition, vacuum_partition
-from processing.restating.arrivals import known_by
+from processing.restating.arrivals import Arrivals, known_by, read_arrivals
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_partitions, rebuild_table
 from processing.restating.replay import Replays, replay
@@ -52,12 +53,13 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     if isinstance(repair, Restate) and repair.folder:
         by = _writing(services, repair)
         services, paths = (by, paths) if by else (services, ())
+    arrivals = _lookup(services, repair)
     parts = [paths] if _are_read_together(services, repair) else [(path,) for path in paths]
     while parts:
         part = parts.pop(0)
         place, restated = f"{repair.table}/{', '.join(part)}", set[str]()
         try:
-            for path, work in _repair(services, repair, part):
+            for path, work in _repair(services, repair, part, arrivals):
                 done += work
                 restated.add(path)
         except TransientFailure:
@@ -163,12 +165,29 @@ def _are_read_together(services: Services, repair: Restate | Vacuum | PlantGap) 
     return isinstance(repair, Restate) and (repair.inputs is not None or repair.table in facts)
 
 
+Lookup = Callable[[], Arrivals | None]
+
+
+def _lookup(services: Services, repair: Restate | Vacuum | PlantGap) -> Lookup:
+    """Tells the objects of a fact's partitions, looked up when it is first asked; None: they cannot be known."""
+
+    @functools.cache
+    def arrivals() -> Arrivals | None:
+        try:
+            return read_arrivals(services, services.contracts.table(repair.table))
+        except InvalidData as error:
+            services.log.warning("all objects of the source are read", table=repair.table, reason=str(error))
+            return None
+
+    return arrivals
+
+
 def _repair(
-    services: Services, repair: Restate | Vacuum | PlantGap, paths: Sequence[str]
+    services: Services, repair: Restate | Vacuum | PlantGap, paths: Sequence[str], arrivals: Lookup
 ) -> Iterator[tuple[str, Work]]:
     """Carry out the repair of a partition, or of several that are made of the same objects."""
     if isinstance(repair, Restate) and _are_read_together(services, repair):
-        yield from _rebuilt_together(services, repair, paths)
+        yield from _rebuilt_together(services, repair, paths, arrivals)
         return
     for path in paths:
         if isinstance(repair, Restate):
@@ -178,9 +197,12 @@ def _repair(
             yield path, Work(changed)
 
 
-def _rebuilt_together(services: Services, repair: Restate, paths: Sequence[str]) -> Iterator[tuple[str, Work]]:
-    """Partitions of a fact, each ingest object being read once: all of its source, or those known to have rows.
+def _rebuilt_together(
+    services: Services, repair: Restate, paths: Sequence[str], arrivals: Lookup
+) -> Iterator[tuple[str, Work]]:
+    """Partitions of a fact, each ingest object that may have rows of them being read once.
 
+    Which these are says the job, or else the receipts: as a table grows older more objects are listed, and not read.
     Raises ``InvalidData`` where the contract has placed rows in other partitions since the objects were looked up.
     """
     inputs = repair.inputs
@@ -188,6 +210,8 @@ def _rebuilt_together(services: Services, repair: Restate, paths: Sequence[str])
         problem = "its rows lie in other partitions than when their objects were looked up"
         remedy = f"Begin anew: starmend rebuild {repair.table} --at-scale"
         raise InvalidData("rebuild", repair.table, problem, remedy)
+    if inputs is None and (known := arrivals()):
+        inputs = known.inputs_of(paths)
     read: set[str] = set()
     counted = 0
     for rebuilt in rebuild_partitions(

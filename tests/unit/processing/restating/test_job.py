@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.lake import MemoryLake, department, landing, order, quote, shipped_contracts, staff
 
 from core.audit.repair_jobs import FetchRows, PlantGap, Repair, RepairJob, Restate, Vacuum, find_outcome, write_job
 from core.errors import InvalidData, OutOfReach
@@ -134,3 +136,51 @@ def test_an_outcome_that_cannot_be_written_is_a_warning(lake: MemoryLake) -> Non
     lake.records.fail = fail
     assert restate_job(lake.services, job)["failed"] == 1
     assert lake.log.lines[-1]["level"] == "warning"
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    months=st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3), min_size=3, max_size=9),
+    fates=st.lists(
+        st.sampled_from(["well", "well", "never processed", "bad line", "other bytes", "no receipt", "gone"])
+    ),
+    path=st.integers(1, 5),
+    lost=st.booleans(),
+)
+def test_objects_that_are_known_to_have_no_rows_of_a_partition_are_not_read_and_it_is_the_same(
+    months: list[list[int]], fates: list[str], path: int, lost: bool
+) -> None:
+    """Against a job that reads all of them: the same rows, or the same refusal."""
+    lake, wanted = MemoryLake(shipped_contracts()), f"month=2026-{path:02d}"
+    needed = set()
+    for number, (within, fate) in enumerate(itertools.zip_longest(months, fates[: len(months)], fillvalue="well"), 1):
+        lines: list[Any] = [
+            order(number * 10 + month, "2026-11-20T10:00:00.5", created_at=f"2026-{month:02d}-20T10:00:00.5")
+            for month in within
+        ]
+        key = lake.put_table("sales", "sales_order", number, lines + [b"bad\n"] * (fate == "bad line"))
+        if fate != "never processed":
+            lake.process(key)
+        if fate == "other bytes":  # and nobody has processed them yet
+            moved = order(number * 10, "2026-11-20T10:00:00.5", created_at=f"2026-{path:02d}-20T10:00:00.5")
+            lake.put_table("sales", "sales_order", number, [*lines, moved])
+        if fate == "no receipt":
+            lake.records.delete([landing(key).receipt_key])
+        if fate == "gone":
+            lake.ingest.delete([key])
+        elif path in within or fate != "well":
+            needed.add(key)
+    if lost and wanted in lake.paths("fact_sales_order"):
+        lake.partitions.delete([lake.snapshot("fact_sales_order", wanted).key])
+    every = lake.copied()
+    restate = Restate("sales", "fact_sales_order", (wanted,))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("processing.restating.job._lookup", lambda _services, _repair: lambda: None)
+        expected = run(every, restate)
+    opened: list[str] = []
+    lake.ingest.fail = lambda effect, key: opened.append(key) if effect == "open" else None  # type: ignore[func-returns-value]
+    counts, outcome = run(lake, restate)
+    assert (counts, outcome["result"]) == (expected[0], expected[1]["result"]), (outcome, expected)
+    assert set(opened) == needed
+    if counts["failed"] == 0:
+        assert lake.snapshot("fact_sales_order", wanted).table == every.snapshot("fact_sales_order", wanted).table
