@@ -85,7 +85,7 @@ services = Services(
 objects = json.loads(sys.argv[2])
 for key, lines in objects.items():
     ingest.write(key, gzip.compress("".join(lines).encode(), 1, mtime=0))
-failed = process_objects([ObjectEvent("", key, False) for key in objects], services)
+failed = process_objects([ObjectEvent("", key) for key in objects], services)
 facts = {}
 for name in ("fact_sales_order", "fact_quote"):
     table = contracts.table(name)
