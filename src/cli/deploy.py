@@ -18,7 +18,16 @@ from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
 from cli.drift import count_drift, tell_of_drift
-from cli.generations import as_changes, build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
+from cli.generations import (
+    as_changes,
+    build,
+    now,
+    refuse_after_another,
+    refuse_smaller,
+    tell_of_building,
+    tell_of_built,
+    transition_to,
+)
 from cli.generations import as_data as generations_as_data
 from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, AllowFewer, Folder, Json, Yes
 from cli.output import FINDINGS, FINE, USAGE, Steps, out, print_json, say, steps
@@ -359,6 +368,7 @@ def _switch(target: Target, terraform: Terraform, transition: Transition, *, all
     """The deployment's second step: the wanted contracts, whose tables are built; each catalog table is one update."""
     from deploy.refusals import refuse_to_lose_data
 
+    refuse_after_another(target, transition)
     with steps() as progress:
         packages = _packages(target, transition.last(now()), progress)
         planned, text = make_plan(target, terraform, packages, progress)

@@ -102,6 +102,20 @@ def _tell_of(built: BuiltGeneration) -> None:
         out.print(f"  and {more:,} more ingest objects that lack lines")
 
 
+def refuse_after_another(target: Target, transition: Transition) -> None:
+    """Raises ``Misuse`` where somebody deployed during the build: the second step would take that back."""
+    from core.rendering.render import render
+
+    deployed = deployed_contracts(target)
+    if deployed is None or render(deployed) != render(transition.first):
+        raise Misuse(
+            f"switch tables of {target.environment}",
+            "its contracts",
+            "are others than this deployment began with: somebody deployed while the tables were built",
+            "Bring those changes into yours and give it again: what fits of the tables that were built is taken up",
+        )
+
+
 def refuse_smaller(environment: str, built: Sequence[BuiltGeneration]) -> None:
     """Raises ``Misuse`` where readers would miss something that they see now: then they go on seeing the old one."""
     smaller = [each for each in built if each.is_smaller]

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.support.simulated_aws import REGION
 from tests.unit.cli.conftest import REPOSITORY, Account, rendered
 from tests.unit.core.evolution.test_generations import by_day
 
+import cli.deploy
 from auditor.interventions.pauses import Pauses, change_pauses
 from aws.deployment import DESCRIPTION
 from aws.objects import S3ObjectStore
@@ -252,6 +253,34 @@ def test_what_the_second_step_would_delete_is_refused_before_the_first(
     assert said.code == 2
     assert "aws_s3_bucket.gone" in said.err
     assert (terraform.effects, terraform.deployed()) == ([], before)
+
+
+def test_what_somebody_deploys_while_tables_are_built_is_not_taken_back(
+    terraform: Terraform,
+    account: Account,
+    starmend: Command,
+    options: list[str],
+    wanted: Contracts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second step deployed what its author had when he began: a symbol that was added meanwhile was gone again."""
+    others = load_rendered(rendered().encode())
+    contracts = tuple(replace(each, quarantine_minimum=7) if each.dataset == "sales" else each for each in others)
+    text = render(replace(others, contracts=contracts))
+    assert text != rendered()
+    during = cli.deploy.build
+
+    def built(*given: Any) -> Any:
+        answer = during(*given)
+        plan = Path(terraform.variables["contracts_file"]).with_suffix(".other")
+        plan.write_text(text, encoding="utf-8")
+        terraform.apply(Plan(plan, ()), on_line=lambda _line: None)
+        return answer
+
+    monkeypatch.setattr("cli.deploy.build", built)
+    said = starmend("deploy", "apply", *options)
+    assert (said.code, "somebody deployed while the tables were built" in said.err) == (2, True)
+    assert terraform.deployed() == text
 
 
 def test_a_deployment_leaves_the_schedules_of_paused_datasets_off(
