@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InvalidData, PipelineBug
+from core.json import UNREADABLE
 from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key, version_of_hint
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader
@@ -60,5 +61,8 @@ def _metadata(objects: ObjectReader, table: str, version: int) -> Mapping[str, A
     stored = objects.read(metadata_key(table, version))
     if stored is None:
         return None
-    metadata: dict[str, Any] = json.loads(stored.body)
+    try:
+        metadata: dict[str, Any] = json.loads(stored.body)
+    except UNREADABLE as error:
+        raise PipelineBug("read mirror", metadata_key(table, version), f"is no JSON: {error}", _REMEDY) from error
     return metadata

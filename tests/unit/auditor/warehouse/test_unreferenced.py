@@ -149,6 +149,14 @@ def test_a_mirror_that_cannot_be_read_keeps_its_tables_objects_and_ends_no_audit
     assert place.look(audited=(PLACES[0],)) == {COUNTS.name: 1}
 
 
+def test_a_mirror_whose_metadata_were_cut_keeps_its_tables_objects_too() -> None:
+    place = Warehouse({PLACES[0]: 3, COUNTS.name: 2})
+    place.clock.now += FOUND_AFTER
+    place.records.write(hint_key(QUOTES.name), b"1")
+    place.records.write(metadata_key(QUOTES.name, 1), b'{"snapshots": [{"sequ')
+    assert place.look(audited=(PLACES[0],)) == {COUNTS.name: 1}
+
+
 def test_an_object_with_a_greater_number_is_no_finding_and_one_that_was_beaten_is() -> None:
     place = Warehouse({PLACES[0]: 1})
     write = place.partitions.write_object
