@@ -223,8 +223,8 @@ def _fetched(before: Contract, after: Contract, table: Table, held: _Held) -> tu
         return 0, 0
     since = min((epoch(column.since) if column.since else 0) for column in columns)
     counts = [_live(part, table, since) for part in held.sample.values()]
-    share = held.partitions / max(1, len(counts))
-    return round(sum(counts) * share), round(sum(ceil(count / KEYS_PER_JOB) for count in counts) * share)
+    rows = round(sum(counts) * held.partitions / max(1, len(counts)))
+    return rows, ceil(rows / KEYS_PER_JOB)
 
 
 def _new_fields(before: Contract, after: Contract, table: Table) -> list:  # type: ignore[type-arg]
