@@ -272,9 +272,7 @@ def policy(
     ] = None,
     partition: Annotated[str, typer.Option("--aws-partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
     network: Annotated[bool, typer.Option("--network", help="Also what vpc_endpoints needs.")] = False,
-    spark: Annotated[
-        str | None, typer.Option("--spark", help="Also what this engine needs: emr-serverless or glue.")
-    ] = None,
+    spark: ForSpark = "",
 ) -> None:
     """Print the policies that a deployer or an operator needs, and no more.
 
@@ -285,7 +283,8 @@ def policy(
 
     if who not in _WHO:
         raise Misuse("print policies", who, "is nobody we know", f"Use one of: {', '.join(_WHO)}")
-    if spark not in (None, EMR, GLUE):
+    engine = (GLUE if spark.startswith(GLUE) else spark) or None  # all of Glue's versions need the same
+    if engine not in (None, EMR, GLUE):
         raise Misuse("print policies", f"--spark {spark}", "is no engine", f"Use one of: {EMR}, {GLUE}")
     target = Target.of(environment, var_file or ())
     named = account or target.settings.get("account")
@@ -296,9 +295,9 @@ def policy(
     place = Place(partition, named, target.region, target.project, environment)
     boundary = target.settings.get("permissions_boundary")
     statements = (
-        deployer(place, boundary=boundary if isinstance(boundary, str) else None, network=network, spark=spark)
+        deployer(place, boundary=boundary if isinstance(boundary, str) else None, network=network, spark=engine)
         if who == "deployer"
-        else operator(place, spark=spark)
+        else operator(place, spark=engine)
     )
     print_json(list(documents(statements)))
 

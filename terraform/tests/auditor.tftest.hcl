@@ -96,8 +96,11 @@ run "with_databases" {
       certify  = []
       conclude = ["kms:Decrypt", "kms:GenerateDataKey", "sns:Publish"]
       plan     = []
-      queue    = ["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage", "ssm:GetParameters", "ssm:PutParameter"]
-      verify   = ["lambda:InvokeFunction", "sqs:ReceiveMessage", "ssm:GetParameters"]
+      queue = [
+        "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage", "ssm:GetParameters",
+        "ssm:PutParameter"
+      ]
+      verify = ["lambda:InvokeFunction", "sqs:ReceiveMessage", "ssm:GetParameters"]
     })
     error_message = "Only the steps that look ask the database; only the one that queues writes parameters and moves dead letters."
   }

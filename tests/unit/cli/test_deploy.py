@@ -137,7 +137,7 @@ def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: P
     second = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     assert first == second
     assert first[0]["file"] == "build/packages/code.zip"
-    assert first[0]["bytes"] < 7_000_000, "sources and their bytecode, no library"
+    assert first[0]["bytes"] < 9_000_000, "sources and their bytecode, no library"
 
 
 @pytest.mark.parametrize("who", ["deployer", "operator"])
