@@ -81,13 +81,15 @@ def plan_transition(
     Where nothing but what is deployed is wanted, ``first`` is that, byte by byte. A generation that is beside already
     is taken as it is: one that readers saw is whole, but for its rollups, so that going back builds no more than those.
     ``history`` is asked for a dataset's deployments where the wanted contract has a table that the deployed one has
-    not, and where its first step was taken already.
+    not, where a generation is new, and where its first step was taken already.
     """
     if deployed is None:
         return Transition(wanted, wanted)
     before = {contract.dataset: contract for contract in deployed}
     contracts = [
-        _in_generations(before[contract.dataset], contract, now, history) if contract.dataset in before else contract
+        _in_generations(before[contract.dataset], contract, now, history)
+        if contract.dataset in before
+        else _brought_back(contract, history)
         for contract in wanted
     ]
     placed = replace(wanted, contracts=tuple(contracts))
@@ -174,13 +176,24 @@ def _in_generations(before: Contract, wanted: Contract, now: int, history: Histo
         old = _named(before.tables, table.name)
         generation = _named(home.tables, table.name).generation if home else ""  # type: ignore[union-attr]
         if home is None:
-            generation = _name(before, wanted, old, table) if old is not None else past.generation_of(table)
+            generation = past.name_after(before, old, table) if old is not None else past.generation_of(table)
         tables.append(replace(table, generation=generation))
     source = wanted.source
     if isinstance(source, Database):
         placed = (_source_in_generation(known, wanted, each, past) for each in source.tables)
         source = replace(source, tables=tuple(placed))
     return replace(wanted, tables=tuple(tables), source=source)
+
+
+def _brought_back(wanted: Contract, history: History) -> Contract:
+    """A dataset that is not deployed, in the generations that it had last where it was taken out once."""
+    past = _Past(wanted, history)
+    tables = tuple(replace(table, generation=past.generation_of(table)) for table in wanted.tables)
+    source = wanted.source
+    if isinstance(source, Database):
+        states = (replace(each, generation=past.state_of(each)) for each in source.tables)
+        source = replace(source, tables=tuple(states))
+    return replace(wanted, tables=tables, source=source)
 
 
 def _source_in_generation(
@@ -196,7 +209,7 @@ def _source_in_generation(
             return replace(source, generation=there.generation)
     if was is None:
         return replace(source, generation=past.state_of(source))
-    return replace(source, generation=_state_name(was, wanted, source))
+    return replace(source, generation=past.state_name_after(was, source))
 
 
 def _state_name(was: SourceTable, wanted: Contract, source: SourceTable) -> str:
@@ -221,8 +234,29 @@ class _Past:
             last = _named(contract.tables, table.name)
             if last is not None:
                 fits = table.name not in affected(contract, self._wanted)
-                return last.generation if fits else _name(contract, self._wanted, last, table)
+                return last.generation if fits else self.name_after(contract, last, table)
         return ""
+
+    def name_after(self, before: Contract, old: Table, new: Table) -> str:
+        """The name of the generation that comes after ``old``: one that no generation of the table ever had."""
+        return self._unused(_name(before, self._wanted, old, new), lambda contract: _named(contract.tables, new.name))
+
+    def state_name_after(self, was: SourceTable, source: SourceTable) -> str:
+        """The same for the current state of a source table."""
+        return self._unused(_state_name(was, self._wanted, source), lambda contract: _source_of(contract, source.name))
+
+    def _unused(self, name: str, named: Callable[[Contract], Table | SourceTable | None]) -> str:
+        """The name, or one made from it where the history has it: what was retired is never written again."""
+        known = {each.generation for contract in self._written() if (each := named(contract)) is not None}
+        while name in known:
+            name = content_hash(name)[:DIGITS]
+        return name
+
+    def _written(self) -> Iterator[Contract]:
+        for contract in self._newest_first():
+            yield contract
+            if contract.beside is not None:
+                yield contract.beside.contract
 
     def state_of(self, source: SourceTable) -> str:
         """The same for the current state of a source table."""
@@ -230,7 +264,7 @@ class _Past:
             last = _source_of(contract, source.name)
             if last is not None:
                 fits = source.name not in _states_affected(contract, self._wanted)
-                return last.generation if fits else _state_name(last, self._wanted, source)
+                return last.generation if fits else self.state_name_after(last, source)
         return ""
 
     def _newest_first(self) -> Iterator[Contract]:

@@ -499,3 +499,35 @@ def test_a_second_change_within_the_grace_period_takes_nothing_from_readers_of_t
     known = {"fact_quote", "fact_quote_hourly", *(table.folder for table in (*day.tables(), *hour.tables()))}
     assert {each.table for each in back.building} == {"fact_quote", "fact_quote_hourly"}
     assert not {each.folder for each in back.building} & known, "rows that were not written are never taken for whole"
+
+
+def _history(dataset: str, *deployed: Contracts) -> list[Recorded]:
+    return [
+        Recorded(Deployment(dataset, number, NOW + HOURS * number, "", ""), ContractForm.of(each, dataset))
+        for number, each in enumerate(deployed, 1)
+    ]
+
+
+def test_the_same_change_after_the_first_was_taken_back_builds_into_no_folder_of_before() -> None:
+    """The folder was retired: certificates of its first life spoke of it again, and vacuum was about to clear it."""
+    month = shipped_contracts()
+    first = plan_transition(month, by_day(month), now=NOW)
+    day = first.last(NOW)
+    back = plan_transition(day, month, now=NOW + HOURS)
+    past = _history("quotes", month, first.first, day, back.first, again := back.last(NOW + 2 * HOURS))
+    later = plan_transition(again, by_day(month), now=NOW + 480 * HOURS, history=lambda _dataset: past)
+    assert {new.folder for new in later.building}.isdisjoint(new.folder for new in first.building)
+    repeated = plan_transition(again, by_day(month), now=NOW + 481 * HOURS, history=lambda _dataset: past)
+    assert repeated.building == later.building
+
+
+def test_a_dataset_that_was_taken_out_comes_back_in_the_generations_that_it_had_last() -> None:
+    """It came back in its first folders, whose rows lay under another key, and its own rows were seen by nobody."""
+    before = shipped_contracts()
+    rebuilt = stepped(before, rekeyed(before))
+    gone = replace(rebuilt, contracts=tuple(each for each in rebuilt if each.dataset != "sales"))
+    past = _history("sales", before, rebuilt)
+    back = plan_transition(gone, rekeyed(before), now=NOW + 10**6, history=lambda _dataset: past)
+    assert (back.building, folders(back.wanted)) == ((), folders(rebuilt))
+    new = plan_transition(gone, rekeyed(before), now=NOW, history=lambda _dataset: ())
+    assert folders(new.wanted) == folders(before), "a dataset that never was begins with first generations"
