@@ -23,6 +23,7 @@ from cli.generations import (
     build,
     now,
     refuse_after_another,
+    refuse_held,
     refuse_smaller,
     tell_of_building,
     tell_of_built,
@@ -388,6 +389,7 @@ def _build_generations(
         tell_of_built(built)
     if not allow_fewer:
         refuse_smaller(target.environment, built)
+        refuse_held(target.environment, built)
     return built
 
 

@@ -131,6 +131,19 @@ def refuse_smaller(environment: str, built: Sequence[BuiltGeneration]) -> None:
     )
 
 
+def refuse_held(environment: str, built: Sequence[BuiltGeneration]) -> None:
+    """Raises ``Misuse`` where somebody holds a partition: readers would see at once what he keeps from them."""
+    held = [text for each in built for text in each.held]
+    if held:
+        err.print("the new generations stay beside the old ones and are written; nothing was switched")
+        raise Misuse(
+            f"switch tables of {environment}",
+            ", ".join(each.table for each in built if each.held),
+            f"partitions are held: {'; '.join(held[:5])}" + (f" and {len(held) - 5} more" if len(held) > 5 else ""),
+            "Release them (starmend rollback TABLE PARTITION --release) and deploy again, or give --allow-fewer",
+        )
+
+
 def as_data(built: Sequence[BuiltGeneration]) -> list[dict[str, Any]]:
     """JSON of the generations that were built."""
     return [asdict(each) for each in built]

@@ -24,7 +24,7 @@ from processing.restating.rebuild import paths_of_pointers, rebuild_table
 from processing.services import Services
 
 TRIES = 3  # of a comparison: a commit goes to one generation first, and then to the other
-_NONE = (0, np.zeros(0, np.int64))  # the keys of a table that readers do not see yet
+_NONE = (0, np.zeros(0, np.int64), ())  # the keys of a table that readers do not see yet
 _ORDER = ("fact", "dimension", "calendar", "rollup")  # what is derived comes after what it is made of
 
 
@@ -34,7 +34,8 @@ class BuiltGeneration:
 
     ``keys`` are distinct keys of the new generation in each; None where they cannot be told in the old one, for its
     rows lack a column of the key or have it in another type. ``lost`` is the number of those that only the old one has.
-    ``refusals`` are ingest objects that halted or of which lines were rejected, with the reasons.
+    ``refusals`` are ingest objects that halted or of which lines were rejected, with the reasons. ``held`` are the old
+    one's partitions that somebody holds, by whom and why: the new one is made of all that came, and holds none.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class BuiltGeneration:
     keys: int | None
     lost: int
     refusals: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def is_smaller(self) -> bool:
@@ -95,8 +97,8 @@ def _current_states(services: Services, dataset: str) -> set[str]:
 def _compared(services: Services, by: Services, new: NewGeneration, refusals: tuple[str, ...]) -> BuiltGeneration:
     table = by.contracts.table(new.table)
     for _ in range(TRIES):
-        before_rows, before = _keys(services, services.contracts.table(new.table), table) if new.beside else _NONE
-        rows, keys = _keys(by, table, table)
+        before_rows, before, held = _keys(services, services.contracts.table(new.table), table) if new.beside else _NONE
+        rows, keys, _ = _keys(by, table, table)
         lost = len(np.setdiff1d(before, keys)) if before is not None and keys is not None else 0
         if not lost:
             break
@@ -110,19 +112,21 @@ def _compared(services: Services, by: Services, new: NewGeneration, refusals: tu
         None if before is None or keys is None else len(keys),
         lost,
         refusals,
+        held,
     )
 
 
-def _keys(services: Services, table: Table, wanted: Table) -> tuple[int, npt.NDArray[np.int64] | None]:
-    """The number of a table's rows, and hashes of the distinct keys that they have by the ``wanted`` table's key."""
+def _keys(services: Services, table: Table, wanted: Table) -> tuple[int, npt.NDArray[np.int64] | None, tuple[str, ...]]:
+    """The number of a table's rows, hashes of their distinct keys by the ``wanted`` table's key, and who holds what."""
     kinds = {column.name: column.type for column in table.columns}
     comparable = all(kinds.get(name) == wanted.column(name).type for name in wanted.key)
-    count, hashes = 0, []
+    count, hashes, held = 0, [], []
     for path in paths_of_pointers(services, table):
         snapshot = read_partition(services.partitions, table, path)
         if snapshot is None:
             continue
         count += snapshot.table.num_rows
+        held += [f"{table.name} {path}".strip() + f": {snapshot.footer.hold}"] if snapshot.footer.hold else []
         if comparable:
             values = _in_path(table, path)
             columns = [
@@ -133,8 +137,8 @@ def _keys(services: Services, table: Table, wanted: Table) -> tuple[int, npt.NDA
             ]
             hashes.append(np.unique(np.asarray(surrogate_ids(columns))))
     if not comparable:
-        return count, None
-    return count, np.unique(np.concatenate(hashes)) if hashes else np.zeros(0, np.int64)
+        return count, None, tuple(held)
+    return count, np.unique(np.concatenate(hashes)) if hashes else np.zeros(0, np.int64), tuple(held)
 
 
 def _in_path(table: Table, path: str) -> dict[str, pa.Scalar]:

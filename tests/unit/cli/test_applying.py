@@ -283,6 +283,17 @@ def test_what_somebody_deploys_while_tables_are_built_is_not_taken_back(
     assert terraform.deployed() == text
 
 
+def test_a_hold_is_not_ended_by_a_new_generation(
+    terraform: Terraform, starmend: Command, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during, held = cli.deploy.build, "fact_quote symbol=ZM/month=2026-11: bad prices (by alice)"
+    monkeypatch.setattr("cli.deploy.build", lambda *given: [replace(each, held=(held,)) for each in during(*given)])
+    said = starmend("deploy", "apply", *options)
+    assert (said.code, held in said.err, "--release" in said.err) == (2, True, True)
+    assert load_rendered(terraform.deployed().encode()).table("fact_quote").folder == "fact_quote"
+    assert starmend("deploy", "apply", *options, "--allow-fewer").code == 0
+
+
 def test_a_deployment_leaves_the_schedules_of_paused_datasets_off(
     terraform: Terraform, account: Account, starmend: Command, options: list[str]
 ) -> None:

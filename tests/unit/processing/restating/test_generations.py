@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.lake import MemoryLake, department, quote, shipped_contracts, staff
+from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
 from tests.unit.core.evolution.test_generations import changed, with_field, with_table, without
 
 from core.contract.model import Contracts, Partition, Table
@@ -14,6 +14,7 @@ from core.contract.types import parse_type
 from core.evolution.generations import plan_transition
 from core.rendering.catalog import catalog_tables
 from processing.derived.rollups import derive_rollup
+from processing.partitions.rollback import rollback
 from processing.restating.generations import build_generations
 
 AT = ("created_at", "last_updated")
@@ -124,3 +125,25 @@ def test_a_state_that_both_generations_are_made_of_goes_on_when_its_columns_chan
     assert names == {1: "Sales", 2: "Purchase"}
     back = plan_transition(lake.services.contracts, before, now=now + 120)
     assert "dim_staff" in {new.table for new in back.building}, "what was not kept is no generation to go back to"
+
+
+def test_a_generation_says_whose_holds_readers_would_no_longer_be_kept_from() -> None:
+    """The new one is made of all that came: what somebody had rolled back and held was seen again, without a word."""
+    lake = MemoryLake(shipped_contracts())
+    for number, units in ((1, 3), (2, 9)):
+        line = order(number, "2026-11-20T10:00:00.000", created_at="2026-11-03T00:30:00", units_sold=units)
+        assert lake.process(lake.put_table("sales", "sales_order", number, [line])) == {}
+    table = lake.services.contracts.table("fact_sales_order")
+    context = lake.services.context_of(lake.services.contracts.dataset("sales"))
+    rollback(lake.services.partitions, table, "month=2026-11", to=1, hold="bad prices (by alice)", context=context)
+    daily = with_table(lake.services.contracts, table.name, by_day_of)
+    transition = plan_transition(lake.services.contracts, daily, now=int(lake.services.now().timestamp()))
+    lake.deployed(transition.first)
+    (built,) = build_generations(lake.services, transition.building)
+    assert (built.rows_before, built.rows) == (1, 2)
+    assert built.held == ("fact_sales_order month=2026-11: bad prices (by alice)",)
+
+
+def by_day_of(table: Table) -> Table:
+    (part,) = table.partition_by
+    return replace(table, partition_by=(replace(part, name="day", transform="day"),))
