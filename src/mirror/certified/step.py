@@ -52,18 +52,20 @@ def certify_dataset(
     """Prove the certificates in the very objects of the mirrors, and tag what holds, as one group.
 
     It costs three requests where the audits have said nothing new since the last time, unless it is asked for
-    ``again``, or a rollup that was behind its facts has been made again. Of what has changed since the last proof the
-    objects are read; of all of them the first time. Where these are more than ``most`` (0: no bound), which a function
-    has no time for, the oldest are, as far as these go: the next run goes on from there. A table of which less holds
-    than was claimed before keeps its tag, until the snapshot is a week old. Where there are ``views``, those of the
-    tagged tables follow. Raises ``TransientFailure`` where a store does not answer.
+    ``again``, a rollup that was behind its facts has been made again, or what was claimed is a week old. Of what has
+    changed since the last proof the objects are read; of all of them the first time. Where these are more than ``most``
+    (0: no bound), which a function has no time for, the oldest are, as far as these go: the next run goes on from
+    there. A table of which less holds than was claimed before keeps its tag, until the snapshot is a week old. Where
+    there are ``views``, those of the tagged tables follow. Raises ``TransientFailure`` where a store does not answer,
+    and where another run certifies the dataset further meanwhile.
     """
     contract = contracts.dataset(dataset)
     try:
         audited = read_audited(services.objects, contract)
         before = read_star(services.objects, dataset)
         considered = _considered(audited)
-        if considered == before.considered and not again and not _were_made_again(contract, before, services):
+        is_told = considered == before.considered and (not before.until or _claimed(before, services) > 0)
+        if is_told and not again and not _were_made_again(contract, before, services):
             return before
         if not audited.until:
             return Uncertified(dataset, "no window of it is certified yet")
@@ -74,6 +76,8 @@ def certify_dataset(
         if isinstance(outcome := mirror_table(table, services), Waits):
             return Uncertified(dataset, f"{table.name} waits for {len(outcome.partitions)} partitions of older types")
     mirrors = {table.name: read_mirror(table.name, services.objects) for table in contract.tables}
+    if read_star(services.objects, dataset) != before:  # its tags are in these mirrors, and what it claims is not known
+        return Uncertified(dataset, "another run has certified it meanwhile")
     places = _places_to_prove(contract, mirrors, before, audited, news)
     until = _within_reach(places, most, audited.until)
     if until < audited.until and until <= _claimed(before, services):
@@ -227,7 +231,7 @@ def _tagged(
             tables[table.name] = CertifiedTable(tagged.snapshot, tagged.version, _sequence(mirror), until, claim.group)
     return CertifiedStar(
         until=until,
-        at=before.at if claim.group == before.group else now,
+        at=before.at if claim.group == before.group and claimed else now,
         number=audited.head.number,
         hash=audited.head.hash,
         group=claim.group,

@@ -24,6 +24,7 @@ from mirror.iceberg.table import SnapshotDraft, next_instant, with_tagged_snapsh
 from mirror.reading import Mirror, MirrorServices, read_mirror
 from mirror.snapshot import Writing, state_before, write_state
 
+_REMEDY = "Certify it again: starmend mirror certify"
 TAG = "certified"
 UNTIL, CERTIFICATES, GROUP = "starmend.certified_until", "starmend.certificates", "starmend.group"
 
@@ -65,7 +66,8 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
     """Tag the last snapshot of ``proven``, a version of the mirror that may not be the last any more.
 
     Where the tags name a twin of it already, of which the same was claimed, nothing is done. Raises
-    ``TransientFailure`` where the snapshot has expired while it was proven, or other runs were faster three times.
+    ``TransientFailure`` where the snapshot has expired while it was proven, where other runs were faster three times,
+    or where one of them has certified the table further meanwhile: its tag stays.
     """
     least = 0
     for _ in range(TRIES):
@@ -76,6 +78,8 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
             break
         if known := _known(mirror.metadata, proven.metadata, claim):
             return Certified(table.name, mirror.version, known, claim)
+        if _goes_back(mirror.metadata, proven.metadata, claim):
+            raise TransientFailure("certify snapshot", table.name, "another run has certified it further", _REMEDY)
         number = proven.metadata.current_snapshot_id
         if number is None or mirror.metadata.snapshot_by_id(number) is None:
             break
@@ -85,8 +89,15 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
         if commit_version(table.name, mirror, metadata, services):
             return Certified(table.name, mirror.version + 1, writing.number, claim)
         least = mirror.version + 1  # it is there, whatever the hint says
-    remedy = "Certify it again: starmend mirror certify"
-    raise TransientFailure("certify snapshot", table.name, "it went on while it was proven", remedy)
+    raise TransientFailure("certify snapshot", table.name, "it went on while it was proven", _REMEDY)
+
+
+def _goes_back(metadata: TableMetadataV2, proven: TableMetadataV2, claim: Claim) -> bool:
+    """Whether another run has tagged a snapshot of which more is claimed since the proven version was read."""
+    tagged, before = metadata.snapshot_by_name(TAG), proven.snapshot_by_name(TAG)
+    if tagged is None or tagged.summary is None or (before and before.snapshot_id == tagged.snapshot_id):
+        return False
+    return tagged.summary.additional_properties.get(UNTIL, "") > iso(claim.until)
 
 
 def _known(metadata: TableMetadataV2, proven: TableMetadataV2, claim: Claim) -> int:

@@ -29,13 +29,15 @@ from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, state_key
 from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import certificate_key, window_digest
+from core.errors import TransientFailure
 from core.mirroring.held import held_objects
 from core.mirroring.names import hint_key, metadata_key, metadata_prefix
 from core.time import epoch
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
 from core.warehouse.pointer import pointer_key
-from mirror.certified.star import CertifiedStar, star_key
+from mirror.certified import step as certifying
+from mirror.certified.star import CertifiedStar, read_star, star_key
 from mirror.certified.static import is_static
 from mirror.certified.step import Uncertified, certify_dataset
 from mirror.certified.tags import CERTIFICATES, GROUP, TAG, UNTIL, Claim, certify_snapshot
@@ -431,6 +433,47 @@ def test_a_claim_goes_back_when_what_was_claimed_is_a_week_old(audited: Audited)
     audited.now += timedelta(days=8)
     assert audited.star().until == int(OPENING.timestamp())
     assert audited.tagged() == rows_of(audited.opened().scan().to_arrow())
+
+
+def test_what_is_claimed_is_tagged_anew_when_it_is_a_week_old(audited: Audited) -> None:
+    """As of a feed that was paused: the tag went with its snapshot, and the star still named it."""
+    first = audited.star(again=False)
+    for days in (8, 8):
+        audited.now += timedelta(days=days)
+        audited.mirror()
+        audited.mirror()
+        star = audited.star(again=False)
+        assert star.until == first.until
+        tagged = audited.opened().snapshot_by_name(TAG)
+        assert tagged is not None
+        assert tagged.snapshot_id == star.tables[QUOTES].snapshot
+        version = audited.opened().metadata.last_sequence_number
+        assert audited.star(again=False) == star
+        assert audited.opened().metadata.last_sequence_number == version, "once a week, and not in each run"
+
+
+def test_a_tag_never_goes_back_whichever_of_two_runs_ends_last(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower run tagged less, after the other had tagged more: the star named a snapshot that went."""
+    tag, further = certifying._tagged, []
+
+    def tagged_meanwhile(*given: Any) -> Any:
+        if not further:
+            audited.window.commit(audited.window.feed.entities[1].name, 60, price=2)
+            audited.window.issue()
+            audited.state(DatasetState(frontier=epoch("2026-11-20T18:00:00Z")))
+            further.append(None)
+            further[0] = audited.star(again=False)
+        return tag(*given)
+
+    monkeypatch.setattr(certifying, "_tagged", tagged_meanwhile)
+    with pytest.raises(TransientFailure, match="another run has certified it further"):
+        audited.star(again=False)
+    stored, tagged = read_star(audited.objects, "quotes"), audited.opened().snapshot_by_name(TAG)
+    assert stored == further[0]
+    assert tagged is not None
+    assert (tagged.snapshot_id, stored.until) == (stored.tables[QUOTES].snapshot, epoch("2026-11-20T18:00:00Z"))
 
 
 def test_what_is_committed_while_it_is_proven_neither_helps_nor_harms_the_proof(audited: Audited) -> None:
