@@ -194,10 +194,13 @@ class Cloud:
 
     def _repairing(self, container: Container) -> repairs.RepairClients:
         pull = self._pulling(container)
-        until = pull.last_call(milliseconds=container.seconds_left * 1000)
+
+        def ask(request: Mapping[str, Any]) -> dict[str, Any]:  # by what this invocation has left: the container stays
+            return pull.repair(request, until=pull.last_call(milliseconds=container.seconds_left * 1000))
+
         return repairs.RepairClients(
             records=container.port(self.records, "warehouse"),
-            ask=lambda request: pull.repair(request, until=until),
+            ask=ask,
             ingest=container.port(self.deleted, "ingest"),
             now=container.now,
             log=self.log,
