@@ -74,12 +74,8 @@ def halt_notes_since(dataset: str, at: datetime) -> str:
 def object_of_note(note: str) -> str | None:
     """The key of the object that a note of a halt is about, by the note's name; None where that does not tell it."""
     dataset, _, rest = note.removeprefix(HALT_NOTES).partition("/")
-    _, _, rest = rest.partition("/")
-    table, _, name = rest.removesuffix(".json").partition("/")
-    keys = (f"{table_prefix(dataset, table)}{name}", f"{REPAIR}{dataset}/{table}/{name.removeprefix('repair-')}")
-    if table == dataset and _FEED_NAME.match(name):
-        return f"{FEEDS}{dataset}/{name.replace('-', '/', 4)}"
-    return next((key for key in keys if (landing := landing_of(key)) and landing.name == name), None)
+    table, _, name = rest.partition("/")[2].removesuffix(".json").partition("/")
+    return _object_named(dataset, table, name)
 
 
 def day_of_note(note: str) -> str:
@@ -107,14 +103,19 @@ def object_of_record(key: str) -> str:
         folder, _, name = key.removeprefix(root).rpartition("/")
         names = dict(part.partition("=")[::2] for part in folder.split("/"))
         dataset, table = names.get("dataset", ""), names.get("source_table", "")
-        name = name.removesuffix(ending)
-        candidates = [
-            f"{REPAIR}{dataset}/{table}/{name.removeprefix('repair-')}" if name.startswith("repair-") else "",
-            f"{table_prefix(dataset, table)}{name}",
-            f"{FEEDS}{dataset}/{'/'.join(name.split('-', 4))}",
-        ]
-        return next((known for known in candidates if (of := landing_of(known)) and of.table == table), key)
+        return _object_named(dataset, table, name.removesuffix(ending)) or key
     return key
+
+
+def _object_named(dataset: str, table: str, name: str) -> str | None:
+    """The key of the table's object of which records have this name (``Landing.name``); None where it does not tell."""
+    candidates = (
+        f"{REPAIR}{dataset}/{table}/{name.removeprefix('repair-')}",
+        f"{table_prefix(dataset, table)}{name}",
+        f"{FEEDS}{dataset}/{name.replace('-', '/', 4)}" if _FEED_NAME.match(name) else "",
+    )
+    landings = (landing_of(key) for key in candidates)
+    return next((each.key for each in landings if each and (each.table, each.name) == (table, name)), None)
 
 
 def source_of(contracts: Contracts, landing: Landing) -> SourceTable:
