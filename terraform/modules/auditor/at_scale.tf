@@ -95,13 +95,8 @@ data "aws_iam_policy_document" "at_scale" {
   dynamic "statement" {
     for_each = var.functions.tracing ? [1] : []
     content {
-      sid = "WriteTraces"
-      actions = [
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-      ]
+      sid       = "WriteTraces"
+      actions   = local.trace_actions
       resources = ["*"] # wildcard: X-Ray knows no resource for these actions
     }
   }

@@ -6,6 +6,10 @@ locals {
     "arn", data.aws_partition.current.partition, "states", var.region, data.aws_caller_identity.current.account_id,
     "stateMachine", local.name,
   ])
+  # What a machine that writes traces asks of X-Ray (Step Functions Developer Guide, IAM policies for X-Ray).
+  trace_actions = [
+    "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+  ]
 
   # The minute of the hour in which each dataset's audit starts, so that they do not all ask the source and Lambda at once. Not
   # in the first five, in which points of the hour before are still settling. A feed's comes soon after its points have settled: its
@@ -56,13 +60,8 @@ data "aws_iam_policy_document" "machine" {
   dynamic "statement" {
     for_each = var.functions.tracing ? [1] : []
     content {
-      sid = "WriteTraces"
-      actions = [
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-      ]
+      sid       = "WriteTraces"
+      actions   = local.trace_actions
       resources = ["*"] # wildcard: X-Ray knows no resource for these actions
     }
   }
