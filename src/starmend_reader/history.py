@@ -3,7 +3,8 @@
 A commit counts from the time of its object, which is written just before the pointer names it. What is known is the
 listing, which objects are left and when they were written, and footers: each names its last ancestors in order, and
 the last object of each day of the week before (``core.warehouse.footer``). Objects that were never current are in no
-footer.
+footer. Nor is a first one whose pointer was lost before a second came: it looks like a commit that was cut off, so what
+was there before the first that is known is told only where there is no object of then.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ def object_at(
     while True:
         footer = read_footer(after)
         if not footer.parent:
-            if footer.version == 1:
+            first = next((key for key in sorted(written) if written[key] <= at), None)
+            if footer.version == 1 and first is None:
                 return ""
-            raise _not_kept(partition, at, f"what was there before {after} is not known")
+            maybe = f": {first} may have been current" if first else ""
+            raise _not_kept(partition, at, f"what was there before {after} is not known{maybe}")
         line = (after, *footer.ancestors)
         before = next((place for place, key in enumerate(line) if key in written and written[key] <= at), None)
         if before is not None and line[before - 1] in written and _follow(line[before], line[before - 1]):

@@ -147,7 +147,7 @@ def test_what_was_lost_and_made_again_is_told_rightly_or_not_at_all(seed: int) -
     context, line = CommitContext("c", random=draw, sleep=lambda _: None), list[tuple[str, datetime]]()
     for number in range(12):
         clock.now += timedelta(hours=draw.choice([0, 1, 5, 20]))
-        if number > 1 and draw.random() < 0.3:  # a first commit without a pointer may be under way as well
+        if number and draw.random() < 0.3:
             store.delete([line[-1][0]] if draw.random() < 0.6 else [pointer_key(PLACE_OF_COUNTS)])
             rows = counts([*range(number + 1)])
             outcome = restate(
