@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,12 +81,12 @@ def package(
     """
     from deploy.folders import build_folder
     from deploy.layers.wheels import Platform
+    from deploy.work_lock import alone_in
 
     contracts = _checked_contracts(folder)
-    with steps() as progress:
-        packages = _packaged(
-            contracts, (build_folder() / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
-        )
+    place = (build_folder() / "packages").resolve()
+    with alone_in(place, "deploy package"), steps() as progress:
+        packages = _packaged(contracts, place, progress, layers_for=Platform(architecture=architecture))
         tell_of_uncompiled_layers()
         with progress.step("building the layers"):
             layers = [packages.build_layer(layer.name) for layer in packages.layers]
@@ -134,14 +135,13 @@ def plan(
 ) -> None:  # fmt: skip
     """Check the contracts, package the code, and show what would change."""
     from deploy.saved_plans import origin_of, save_plan
-    from deploy.target import Target
 
-    target = Target.of(environment, var_file or ())
-    with steps() as progress:
-        terraform, packages, transition = _prepared(target, folder, progress)
-        planned, text = make_plan(target, terraform, packages, progress)
-    if file:
-        save_plan(planned.file, origin_of(target, packages), file)
+    with _alone("deploy plan", environment, var_file) as target:
+        with steps() as progress:
+            terraform, packages, transition = _prepared(target, folder, progress)
+            planned, text = make_plan(target, terraform, packages, progress)
+        if file:
+            save_plan(planned.file, origin_of(target, packages), file)
     changes = changes_to_apply(target, transition.wanted)
     costs = costs_to_apply(target, transition.wanted, changes)
     if not as_json:
@@ -162,10 +162,8 @@ def drift(
     Changes nothing. Exits with 1 where anything differs.
     """
     from aws.topic import SnsTopic
-    from deploy.target import Target
 
-    target = Target.of(environment, var_file or ())
-    with steps() as progress:
+    with _alone("deploy drift", environment, var_file) as target, steps() as progress:
         terraform, packages, transition = _prepared(target, folder, progress)
         planned, text = make_plan(target, terraform, packages, progress)
     changes = (*planned.changes, *as_changes(transition.building))
@@ -192,11 +190,22 @@ def apply(
 
     A table whose key, partitions or types change is built anew beside the old one, compared with it, and switched.
     """
+    with _alone("deploy apply", environment, var_file) as target:
+        works = _apply(
+            target, folder, saved, yes=yes, allow_destroy=allow_destroy, allow_fewer=allow_fewer, as_json=as_json
+        )
+    raise typer.Exit(FINE if works else FINDINGS)
+
+
+def _apply(
+    target: Target, folder: Path, saved: Path | None, *, yes: bool, allow_destroy: bool, allow_fewer: bool,
+    as_json: bool,
+) -> bool:  # fmt: skip
+    """Carry out a deployment that is agreed to; whether everything works then."""
     from deploy.plans import as_data, summary
     from deploy.refusals import refuse_to_lose_data
-    from deploy.target import Target
 
-    target = Target.of(environment, var_file or ())
+    environment = target.environment
     with steps() as progress:
         terraform, packages, transition = _prepared(target, folder, progress)
         if transition.building and not allow_destroy:
@@ -224,8 +233,7 @@ def apply(
         _record_contracts(target)
     plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes, costs)}
     plan_data |= {"generations": generations_as_data(built)} if built else {}
-    works = _try_and_tell(target, terraform, plan_data if as_json else None)
-    raise typer.Exit(FINE if works else FINDINGS)
+    return _try_and_tell(target, terraform, plan_data if as_json else None)
 
 
 @app.command()
@@ -238,11 +246,15 @@ def destroy(
 
     Where data may not be lost (prod), it refuses while its buckets hold anything.
     """
-    from deploy.refusals import refuse_while_data_exist
-    from deploy.target import Target
-
     able_to_agree(yes, f"Destroy {environment}?")
-    target = Target.of(environment, var_file or ())
+    with _alone("deploy destroy", environment, var_file) as target:
+        _destroy(target, folder, yes=yes)
+
+
+def _destroy(target: Target, folder: Path, *, yes: bool) -> None:
+    from deploy.refusals import refuse_while_data_exist
+
+    environment = target.environment
     terraform = target.terraform()
     outputs = terraform.output()
     if not target.may_lose_data:
@@ -304,6 +316,20 @@ def policy(
 
 
 _WHO = ("deployer", "operator")
+
+
+@contextmanager
+def _alone(operation: str, environment: str, var_files: Sequence[Path] | None) -> Iterator[Target]:
+    """The target of a command that plans or packages: no other command of this checkout does, until this one ends.
+
+    So what is carried out is what was shown, however long somebody thinks about the question.
+    """
+    from deploy.target import Target
+    from deploy.work_lock import alone_in
+
+    target = Target.of(environment, var_files or ())
+    with alone_in(target.folder, operation):
+        yield target
 
 
 def _checked_contracts(folder: Path) -> Contracts:

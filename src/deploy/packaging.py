@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aws.settings import VERSION_FILE
-from core.errors import InvalidData, PipelineBug
+from core.errors import InvalidData, Misuse, PipelineBug
 from deploy.folders import SOURCES, build_folder
 from deploy.layers.build import ROOMS, LayerPlan, build_layer, plan_layers
 from deploy.layers.bytecode import CODE_ROOT, compiled, find_compiler
@@ -63,9 +63,16 @@ class Packages:
         return {"contracts_file": str(self.contracts), "code_zip": self.code.variable, "layer_zips": layers}
 
     def build_layer(self, name: str) -> Path:
-        """The zip of a layer, built where it is not yet; environments share it."""
+        """The zip of a layer, built where it is not yet; environments share it.
+
+        Raises ``Misuse`` where it would be another than was planned: it would be uploaded under that one's hash.
+        """
         if self.platform is None:
             raise PipelineBug("build a layer", name, "these packages are for no platform", "Name one to build for")
+        here = {layer for layer in plan_layers(build_folder() / LAYERS, self.platform) if layer.name == name}
+        if not here <= {*self.layers}:
+            problem = "the checkout has another than was planned"
+            raise Misuse("build a layer", name, problem, "Nothing was changed. Plan again")
         return build_layer(build_folder() / LAYERS, name, self.platform)
 
 

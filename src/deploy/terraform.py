@@ -6,6 +6,7 @@ machine without the registry can deploy; else Terraform downloads them as always
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from core.errors import InvalidData, OutOfReach, TransientFailure
+from core.errors import InvalidData, OutOfReach, PipelineBug, TransientFailure
 from deploy.programs import terraform_library
 
 LOOK_EVERY = 0.05  # seconds between two looks at what Terraform has written
@@ -62,15 +63,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A saved plan: carried out as it was shown, or refused by Terraform where the state has changed since.
+    """A saved plan: carried out as it was shown, or refused where its file or the state has changed since.
 
-    ``text`` is the plan in Terraform's own words, ``values`` the whole state as it will be when it was carried out.
+    ``text`` is the plan in Terraform's own words, ``values`` the whole state as it will be when it was carried out,
+    ``sha256`` the hash of the file that was shown: Terraform takes any plan of the same state.
     """
 
     file: Path
     changes: tuple[Change, ...]
     text: str = ""
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +214,16 @@ class Terraform:
 
     def read_plan(self, file: Path, text: str = "") -> Plan:
         """The saved plan in a file; ``text`` is it in words, where they are known already."""
+        sha256 = _hash_of(file)
         shown = json.loads(self._run("show", "-json", str(file)))
         words = text or self._run("show", "-no-color", str(file))
-        return Plan(file, tuple(_changes(shown)), words, shown.get("planned_values", {}))
+        return Plan(file, tuple(_changes(shown)), words, shown.get("planned_values", {}), sha256)
 
     def apply(self, plan: Plan, *, on_line: Line | None = None) -> None:
-        """Carry out a saved plan."""
+        """Carry out a saved plan. Raises :class:`PipelineBug` where its file is not the one that was read."""
+        if _hash_of(plan.file) != plan.sha256:
+            problem = "is not the plan that was shown: something else was written over it"
+            raise PipelineBug("terraform apply", str(plan.file), problem, "Nothing was changed. Plan again")
         self._run("apply", f"-parallelism={PARALLELISM}", str(plan.file), on_line=on_line)
 
     def apply_unseen(self, variables: Mapping[str, Any], *, on_line: Line | None = None) -> None:
@@ -354,6 +361,10 @@ def _lines_as_they_come(process: subprocess.Popen[bytes], said: TextIO) -> Itera
                 process.wait(LOOK_EVERY)
     if begun:
         yield begun
+
+
+def _hash_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _plain(verb: str) -> Sequence[str]:

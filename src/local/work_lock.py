@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from core.errors import OutOfReach
+from deploy.work_lock import holder, holding, is_taken
 
 _POLL_SECONDS = 0.1
 
@@ -22,13 +21,8 @@ def only_worker(folder: Path, operation: str) -> Iterator[None]:
 
     Raises ``OutOfReach`` naming the process that holds it.
     """
-    with _lock_file(folder).open("a+", encoding="utf-8") as lock:
-        if not _taken(lock):
-            problem = f"process {_holder(lock) or 'of another'} is starting, changing or ending it"
-            raise OutOfReach(operation, str(folder), problem, "Wait for its end, or end all of it: starmend down")
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    remedy = "Wait for its end, or end all of it: starmend down"
+    with holding(_lock_file(folder), operation, folder, doing="is starting, changing or ending it", remedy=remedy):
         yield
 
 
@@ -41,13 +35,13 @@ def end_worker(folder: Path, *, within: float = 60) -> None:
     """End the process that is at work on this stack, if one is: by SIGTERM, then by SIGKILL."""
     with _lock_file(folder).open("a+", encoding="utf-8") as lock:
         for number, seconds in ((signal.SIGTERM, within), (signal.SIGKILL, _POLL_SECONDS * 50)):
-            if _taken(lock):
+            if is_taken(lock):
                 return
-            if holder := _holder(lock):
+            if process := holder(lock):
                 with suppress(ProcessLookupError):
-                    os.kill(holder, number)
+                    os.kill(process, number)
             deadline = time.monotonic() + seconds
-            while not _taken(lock):
+            while not is_taken(lock):
                 if time.monotonic() > deadline:
                     break
                 time.sleep(_POLL_SECONDS)
@@ -59,18 +53,3 @@ def end_worker(folder: Path, *, within: float = 60) -> None:
 def _lock_file(folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     return folder.with_suffix(".lock")
-
-
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _holder(lock: IO[str]) -> int | None:
-    """The process that the holder said it is; it holds the lock still, so that the id is nobody else's."""
-    lock.seek(0)
-    text = lock.read().strip()
-    return int(text) if text.isdigit() else None

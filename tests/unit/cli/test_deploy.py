@@ -17,6 +17,7 @@ from core.contract.model import Contracts
 from core.evolution.generations import NewGeneration, Transition
 from deploy.target import Target
 from deploy.terraform import Change, Plan
+from deploy.work_lock import alone_in
 
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = str(REPOSITORY / "contracts")
@@ -128,6 +129,27 @@ def test_without_credentials_there_is_one_line_that_says_what_to_do(
     assert len(lines) == 1
     assert "aws sts get-caller-identity" in lines[0]
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("verb", ["plan", "drift", "apply", "destroy"])
+def test_while_a_plan_waits_for_an_answer_no_other_command_of_the_checkout_writes_over_it(
+    verb: str, client_of: ClientOf, starmend: Command, named: tuple[str, str], tmp_path: Path
+) -> None:
+    """A `destroy` that was answered with no left its plan where an `apply` in another terminal carried it out."""
+    more = [*named, "--contracts", CONTRACTS, *(["--yes"] if verb == "destroy" else [])]
+    with alone_in(tmp_path / "build/dev", "deploy apply"):
+        before = sorted(tmp_path.rglob("*"))
+        said = starmend("deploy", verb, "--env", "dev", *more)
+        assert (said.code, f"process {os.getpid()} (deploy apply) is at work in it" in said.err) == (3, True), said.err
+        assert sorted(tmp_path.rglob("*")) == before
+        assert "deploy bootstrap" in starmend("deploy", verb, "--env", "prod", *more).err
+    assert "deploy bootstrap" in starmend("deploy", verb, "--env", "dev", *more).err
+
+
+def test_packages_are_built_by_one_command_at_a_time(starmend: Command, tmp_path: Path) -> None:
+    with alone_in(tmp_path / "build/packages", "deploy package"):
+        said = starmend("deploy", "package", "--contracts", CONTRACTS)
+    assert (said.code, "(deploy package) is at work in it" in said.err) == (3, True)
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:

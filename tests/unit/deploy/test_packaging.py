@@ -11,11 +11,12 @@ import pytest
 from tests.support.packages import compile_once
 
 from aws.settings import VERSION_FILE, packaged_version
-from core.errors import InvalidData
+from core.errors import InvalidData, Misuse
 from deploy import packaging
-from deploy.layers.build import ROOMS
+from deploy.layers.build import ROOMS, LayerPlan
 from deploy.layers.bytecode import compiled
-from deploy.packaging import CodePackage, build_code_zip
+from deploy.layers.wheels import LAMBDA
+from deploy.packaging import CodePackage, Packages, build_code_zip
 
 
 @pytest.fixture
@@ -112,3 +113,12 @@ def test_a_package_that_outgrew_its_limit_is_refused(
     with pytest.raises(InvalidData, match="more than 3 MB"):
         build_code_zip(tmp_path / "code.zip", contracts)
     assert not (tmp_path / "code.zip").exists()
+
+
+def test_a_layer_that_is_another_by_now_is_not_built_under_the_planned_one_s_name(tmp_path: Path) -> None:
+    """Between the plan and its agreement somebody checks out other locks."""
+    planned = LayerPlan("base", "0" * 64, tmp_path / "base.zip")
+    packages = Packages(tmp_path, CodePackage("", tmp_path), LAMBDA, (planned,))
+    with pytest.raises(Misuse, match="another than was planned"):
+        packages.build_layer("base")
+    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.support.waiting import eventually
 
-from core.errors import InvalidData, OutOfReach, TransientFailure
+from core.errors import InvalidData, OutOfReach, PipelineBug, TransientFailure
 from deploy.folders import MODULE, ROOT
 from deploy.programs import terraform_library
 from deploy.terraform import (
@@ -158,6 +158,18 @@ def test_applying_unseen_and_destroying_need_no_plan(module: Path, tmp_path: Pat
     assert any("Apply complete!" in line for line in lines)
     terraform.destroy({"word": "one"})
     assert terraform.output() == {}
+
+
+def test_a_plan_that_was_written_over_is_not_carried_out(module: Path, tmp_path: Path) -> None:
+    """Terraform itself would: the state is the same, so that a plan to destroy it all is as good as the one shown."""
+    first, second = (Terraform(module, tmp_path / "work", {}) for _ in range(2))
+    first.init({})
+    first.apply(first.plan({"word": "kept"}))
+    shown = first.plan({"word": "changed"})
+    second.plan({"word": "kept"}, destroy=True)
+    with pytest.raises(PipelineBug, match="not the plan that was shown"):
+        first.apply(shown)
+    assert first.output() == {"word": "kept"}
 
 
 def test_a_failure_is_told_in_terraforms_own_words(module: Path, tmp_path: Path) -> None:

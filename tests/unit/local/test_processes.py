@@ -141,7 +141,7 @@ def holder(folder: Path, source: str = HOLDER) -> subprocess.Popen[bytes]:
 def test_a_second_worker_is_refused_by_name_and_may_work_once_the_first_is_killed(tmp_path: Path) -> None:
     first = holder(tmp_path / "local")
     with (
-        pytest.raises(OutOfReach, match=f"process {first.pid} is starting.*starmend down"),
+        pytest.raises(OutOfReach, match=rf"process {first.pid} \(start\) is starting.*starmend down"),
         only_worker(tmp_path / "local", "start"),
     ):
         pass

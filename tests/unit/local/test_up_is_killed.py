@@ -76,7 +76,7 @@ def kinds(folder: Path) -> set[str]:
 
 
 def test_whatever_is_left_of_it_is_ended_and_no_second_start_touches_it(starting: Starting) -> None:
-    with pytest.raises(OutOfReach, match=f"process {starting.process.pid} is starting"):
+    with pytest.raises(OutOfReach, match=rf"process {starting.process.pid} \(start the stack\) is starting"):
         Stack.up(starting.build, Plan())
     starting.process.kill()
     starting.process.wait()
