@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from tests.fakes.objects import MemoryObjects
@@ -67,6 +68,29 @@ def test_a_session_that_a_table_lost_is_opened_again_for_the_next() -> None:
         )
         sandbox = extraction_sandbox(contract_of(slow, OTHER), secret=database.secret())
         assert [table.outcome for table in sandbox.extract().tables] == ["failed", "extracted"]
+        sandbox.extraction.close()
+
+
+def test_a_horizon_holds_for_the_server_that_it_was_taken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session was lost to a fail-over, and the next one's server had a transaction open: what it wrote was in no
+    interval of the horizon of the server before."""
+    with scratch_database(*TWO_TABLES) as before, scratch_database(*TWO_TABLES) as after:
+        sandbox = extraction_sandbox(contract_of(LEDGER, OTHER), secret=before.secret())
+        first = sandbox.extraction.session()
+        sandbox.secrets.values["shop-db"] = after.secret()
+        sandbox.secrets.read("shop-db", refresh=True)
+
+        def lost(_statement: str) -> Iterator[list[bytes]]:
+            first.close()
+            raise OutOfReach("copy", first.place, "the server closed the connection")
+
+        monkeypatch.setattr(first, "copy", lost)
+        with closing(after.connect(autocommit=False)) as writing:
+            writing.cursor().execute("INSERT INTO other (note) VALUES ('late')")
+            after.run("INSERT INTO other (note) VALUES ('early')")
+            assert [table.outcome for table in sandbox.extract().tables] == ["failed", "unchanged"]
+            writing.commit()
+        sandbox.extract_until(lambda _: len(sandbox.rows("other")) == 2)
         sandbox.extraction.close()
 
 

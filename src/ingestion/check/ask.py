@@ -87,7 +87,7 @@ def _described(extraction: Extraction) -> dict[str, Any]:
 def _waits(extraction: Extraction, name: str, since: str, asked: FindWaiting) -> bool:
     """Whether rows of a table wait for their extraction; so they do where it shows nothing of itself."""
     try:
-        reading, session = extraction.reading(name), extraction.session()
+        session, reading = extraction.reading(name)
         extraction.engine.catch_up(session)
         start, until = Position(parse_instant(since), asked.after.get(name)), parse_instant(asked.until)
         return reading.has_rows_between(session, start, until, seconds=extraction.statement_seconds)
@@ -96,8 +96,8 @@ def _waits(extraction: Extraction, name: str, since: str, asked: FindWaiting) ->
 
 
 def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) -> dict[str, Any]:
-    reading = extraction.reading(asked.table)
-    session, seconds = extraction.session(), extraction.statement_seconds
+    session, reading = extraction.reading(asked.table)
+    seconds = extraction.statement_seconds
     extraction.engine.catch_up(session)  # the pass that read these rows may have asked another replica, or the primary
     lists = _lists(extraction, reading, asked)
     if isinstance(asked, CountBuckets):

@@ -23,7 +23,7 @@ from core.ports import ObjectStore
 from core.time import parse_instant
 from ingestion.check.last_seen import LastSeen, marked_deleted
 from ingestion.engines.port import RowReader
-from ingestion.extract.flow import Extraction
+from ingestion.extract.flow import Extraction, Promised
 from ingestion.extract.parameters import read_stored
 from ingestion.extract.repair import Repaired, extract_interval_again, extract_keys, store_lines
 
@@ -85,18 +85,19 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
     if not isinstance(repair, FetchRows | ExtractAgain):
         raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
     extraction = clients.extraction(repair.dataset)
-    reading = extraction.reading(repair.table)
-    checked_at = checked_horizon(extraction, reading)
+    promised = extraction.promised(extraction.source.tables)
+    session, reading = promised.session, extraction.reading_of(promised.catalog, repair.table)
+    checked_at = checked_horizon(extraction, promised, reading)
     mark = hashlib.sha256(job.encode()).hexdigest()[:12]
     if isinstance(repair, ExtractAgain):
         name = repair_name(checked_at, f"hole-{repair.number:012d}")
         start, until = parse_instant(repair.start), parse_instant(repair.end)
         return extract_interval_again(
-            extraction, repair.table, Position(start), until, checked_at=checked_at, name=name
+            extraction, session, reading, Position(start), until, checked_at=checked_at, name=name
         ), 0
     keys = canonical_keys(reading.table, repair.keys)
     name = repair_name(checked_at, f"rows-{mark}")
-    fetched = extract_keys(extraction, repair.table, [*dict.fromkeys(keys)], checked_at=checked_at, name=name)
+    fetched = extract_keys(extraction, session, reading, [*dict.fromkeys(keys)], checked_at=checked_at, name=name)
     if not repair.deleted:
         return fetched, 0
     return _marked(extraction, reading, repair, keys, fetched, checked_at, mark)
@@ -151,19 +152,20 @@ def _once_each(keys: Sequence[Key], hints: Sequence[tuple[str, str]]) -> list[di
     return rounds
 
 
-def checked_horizon(extraction: Extraction, reading: RowReader) -> datetime:
+def checked_horizon(extraction: Extraction, promised: Promised, reading: RowReader) -> datetime:
     """The safe horizon of now. Raises ``TransientFailure`` while it must not move.
 
     Of a table that is compared by keys it is the server's clock: nothing but another check will ever bring its rows,
-    and the later check has to win while a transaction holds the horizon too.
+    and the later check has to win while a transaction holds the horizon too. A replica that does not show what its
+    primary has is refused for each table: rows that it lacks would be marked as deleted.
     """
-    source = extraction.source
-    role_may_write = extraction.catalog(source.tables).role_may_write
-    bound = extraction.engine.bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
-    if reading.table.by_keys:
+    source, bound, place = extraction.source, promised.bound, reading.table.name
+    if source.lookback:  # then the bound is the clock alone, which waits for no replica
+        extraction.engine.catch_up(promised.session)
+    if bound.lags or (bound.at is None and not reading.table.by_keys):
+        raise TransientFailure("take horizon", place, bound.reason, "The next attempt tries again")
+    if bound.at is None or reading.table.by_keys:
         return bound.now
-    if bound.at is None:
-        raise TransientFailure("take horizon", reading.table.name, bound.reason, "The next attempt tries again")
     margin = timedelta(seconds=source.margin)
     return safe_horizon(bound.at, margin=margin, precision=reading.precision)
 

@@ -89,12 +89,17 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The upper bound of the horizon, without the margin. ``at`` None: it must not move, ``reason`` says why."""
+    """The upper bound of the horizon, without the margin. ``at`` None: it must not move, ``reason`` says why.
+
+    It holds for the session that it was read by. ``lags``: the server is a replica that does not show what its primary
+    has, so that no older horizon may be read up to either.
+    """
 
     now: datetime
     at: datetime | None
     reason: str = ""
     holder: Holder | None = None
+    lags: bool = False
 
     @property
     def held_seconds(self) -> float:

@@ -3,11 +3,14 @@
 In order: read the parameters; adopt the objects beyond them; read the catalog; take the horizon, in a statement of its
 own; then, table by table, one snapshot each. A table's failure is logged, counted and kept in the result, and the
 others go on; what all of them need (Parameter Store, the database, the horizon) fails them all.
+
+A horizon holds for the server that it was taken of. A session that is opened anew may be another server's (one behind a
+reader's name, a standby before its promotion), so catalog and horizon are taken again with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
@@ -97,6 +100,23 @@ class PassResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A session, and the catalog that its server shows. Whatever one operation promises is asked of this session."""
+
+    session: Session
+    catalog: Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What one session has promised: the bound holds for what is read by it, and for nothing else."""
+
+    session: Session
+    catalog: Catalog
+    bound: Bound
+
+
 @dataclass
 class Extraction:
     """A dataset's source, sink and session; built once, used for every pass."""
@@ -140,25 +160,43 @@ class Extraction:
             self._session = self.connector.open()
         return self._session
 
-    def catalog(self, tables: Sequence[SourceTable]) -> Catalog:
-        """The server's catalog of these tables. A session that was kept open may have died: then another is opened."""
+    def connected(self, tables: Sequence[SourceTable]) -> Connected:
+        """A session with the catalog of these tables. One that was kept open may have died: then another is opened."""
         was_open = self.is_open
         session = self.session()
         try:
-            return self.engine.catalog(session, tables)
+            return Connected(session, self.engine.catalog(session, tables))
         except OutOfReach:
             if not was_open:
                 raise
-            return self.engine.catalog(self.session(), tables)
+            session = self.session()
+            return Connected(session, self.engine.catalog(session, tables))
 
-    def reading(self, name: str) -> TableReading:
-        """The columns by which one table is read. Raises ``UnknownTable`` or ``MissingColumns``."""
+    def reading(self, name: str) -> tuple[Session, TableReading]:
+        """The columns by which one table is read, and the session to read it by.
+
+        Raises ``UnknownTable`` or ``MissingColumns``.
+        """
+        connected = self.connected([self._table(name)])
+        return connected.session, self.reading_of(connected.catalog, name)
+
+    def reading_of(self, catalog: Catalog, name: str) -> TableReading:
+        """The columns by which a table of a catalog is read. Raises ``UnknownTable`` or ``MissingColumns``."""
+        return catalog.reading(self._table(name), timezone=self.source.timezone)
+
+    def _table(self, name: str) -> SourceTable:
         try:
-            table = self.contract.source_table(name)
+            return self.contract.source_table(name)
         except KeyError as error:
             place = f"{self.contract.dataset}/{name}"
             raise UnknownTable("find table", place, str(error.args[0]), "Name a table of the contract") from error
-        return self.catalog([table]).reading(table, timezone=self.source.timezone)
+
+    def promised(self, tables: Sequence[SourceTable]) -> Promised:
+        """A session with the catalog of these tables, and the bound of its horizon."""
+        connected = self.connected(tables)
+        session, catalog = connected.session, connected.catalog
+        may_write, lookback = catalog.role_may_write, self.source.lookback
+        return Promised(session, catalog, self.engine.bound(session, own_role_may_write=may_write, lookback=lookback))
 
     @cached_property
     def lists(self) -> HashLists:
@@ -190,10 +228,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
     try:
         states = _states(extraction, known, results)
         if states:
-            catalog = extraction.catalog([extraction.contract.source_table(name) for name in states])
-            bound = _read_bound(extraction, catalog)
-            _report(extraction, bound)
-            _extract_all(extraction, states, catalog, bound, budget, results)
+            _extract_all(extraction, states, budget, results)
     except StarmendError as error:  # what every table needs
         results.all_failed([table.name for table in known if table.name not in results.of], error)
     outcome = PassResult(dataset, tuple(results.of[name] for name in names if name in results.of))
@@ -222,41 +257,28 @@ def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Res
     return dict(sorted(states.items(), key=lambda item: item[1].durable_until))
 
 
-def _read_bound(extraction: Extraction, catalog: Catalog) -> Bound:
-    return extraction.engine.bound(
-        extraction.session(), own_role_may_write=catalog.role_may_write, lookback=extraction.source.lookback
-    )
+def _promised(extraction: Extraction, states: Mapping[str, TableState]) -> Promised:
+    promised = extraction.promised([extraction.contract.source_table(name) for name in states])
+    _report(extraction, promised.bound)
+    return promised
 
 
-def _extract_all(
-    extraction: Extraction,
-    states: dict[str, TableState],
-    catalog: Catalog,
-    bound: Bound,
-    budget: Budget,
-    results: _Results,
-) -> None:
+def _extract_all(extraction: Extraction, states: Mapping[str, TableState], budget: Budget, results: _Results) -> None:
+    promised = _promised(extraction, states)
     for name, state in states.items():
-        session = extraction.session()  # where none can be opened, no table is tried any more
+        if promised.session.closed and not budget.over:  # where none can be opened, no table is tried any more
+            promised = _promised(extraction, states)
         with results.guard(name):
             if budget.over:
                 results.done(name, Stored(number=state.number, outcome="out of time"))
             else:
-                results.done(name, _extract(extraction, session, name, state, catalog, bound, budget))
+                results.done(name, _extract(extraction, name, state, promised, budget))
 
 
-def _extract(
-    extraction: Extraction,
-    session: Session,
-    name: str,
-    state: TableState,
-    catalog: Catalog,
-    bound: Bound,
-    budget: Budget,
-) -> Stored:
+def _extract(extraction: Extraction, name: str, state: TableState, promised: Promised, budget: Budget) -> Stored:
     source, table = extraction.source, extraction.contract.source_table(name)
-    reading = catalog.reading(table, timezone=source.timezone)
-    interval = plan_interval(state, bound, reading, source)
+    session, reading = promised.session, promised.catalog.reading(table, timezone=source.timezone)
+    interval = plan_interval(state, promised.bound, reading, source)
     started = {"table": name, "from": state.durable_until.isoformat(), "number": state.number}
     extraction.log.info("table started", **started, until=interval.until.isoformat() if interval else None)
     if interval is None:

@@ -22,10 +22,10 @@ from typing import Any
 from core.audit.key_values import Key, canonical_keys
 from core.errors import InvalidData
 from core.json import UNREADABLE
-from core.landing.ingest_objects import Keys, KeyValue, Position, RepairObject
+from core.landing.ingest_objects import START, Keys, KeyValue, Position, RepairObject
 from core.landing.source_lines import parse_line
 from core.time import format_instant, parse_instant
-from ingestion.engines.port import RowReader
+from ingestion.engines.port import RowReader, Session, TableReading
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import write_object
 from ingestion.extract.packing import Packed, Packer
@@ -47,36 +47,51 @@ class Repaired:
 
 
 def repair(extraction: Extraction, request: Mapping[str, Any]) -> Repaired:
-    """Do what an event's ``repair`` asks for. Raises ``InvalidData`` naming what it lacks."""
+    """Do what an event's ``repair`` asks for. Raises ``InvalidData`` naming what it lacks.
+
+    A replica is waited for, as far as the secret names its primary.
+    """
     try:
         table, name = str(request["table"]), str(request["name"])
         checked_at = parse_instant(request["checked_at"])
-        if "keys" in request:
-            keys = [tuple(key) for key in request["keys"]]
-            return extract_keys(extraction, table, keys, checked_at=checked_at, name=name)
-        start, until = parse_instant(request["from"]), parse_instant(request["to"])
+        keys = [tuple(key) for key in request["keys"]] if "keys" in request else None
+        start, until = (
+            (START.at, START.at) if keys is not None else map(parse_instant, (request["from"], request["to"]))
+        )
     except UNREADABLE as error:
         if isinstance(error, InvalidData):
             raise
         remedy = "It needs table, name, checked_at, and keys or from and to"
         raise InvalidData("repair", repr(dict(request))[:200], f"no request ({error!r})", remedy) from error
-    return extract_interval_again(extraction, table, Position(start), until, checked_at=checked_at, name=name)
+    session, reading = extraction.reading(table)
+    extraction.engine.catch_up(session)
+    if keys is not None:
+        return extract_keys(extraction, session, reading, keys, checked_at=checked_at, name=name)
+    return extract_interval_again(
+        extraction, session, reading, Position(start), until, checked_at=checked_at, name=name
+    )
 
 
 def extract_keys(
-    extraction: Extraction, table: str, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, name: str
+    extraction: Extraction,
+    session: Session,
+    reading: TableReading,
+    keys: Sequence[Sequence[KeyValue]],
+    *,
+    checked_at: datetime,
+    name: str,
 ) -> Repaired:
-    """The rows that have these keys, as they are now. Each thousand keys come from one snapshot.
+    """The rows that have these keys, as they are now. Each thousand keys come from one snapshot, all by this session.
 
     Times of keys that name no zone are in UTC.
     """
-    reading = extraction.hashing(extraction.reading(table))
+    reading = extraction.hashing(reading)
     wanted = canonical_keys(reading.table, keys)
     remaining, present = iter(wanted), set[Key]()
 
     def lines() -> Iterable[list[bytes]]:
         while chunk := list(islice(remaining, KEYS_AT_ONCE)):
-            session, seconds = extraction.session(), extraction.statement_seconds
+            seconds = extraction.statement_seconds
             for batch in reading.lines_of(session, chunk, checked_at=checked_at, seconds=seconds):
                 rows = map(parse_line, batch)
                 stored = [[row[column] for column in reading.table.key] for row in rows]
@@ -88,11 +103,18 @@ def extract_keys(
 
 
 def extract_interval_again(
-    extraction: Extraction, table: str, start: Position, until: datetime, *, checked_at: datetime, name: str
+    extraction: Extraction,
+    session: Session,
+    reading: TableReading,
+    start: Position,
+    until: datetime,
+    *,
+    checked_at: datetime,
+    name: str,
 ) -> Repaired:
     """The rows whose cursor is in [``start``, ``until``) now: those of a lost object, but for later changes."""
-    reading = extraction.hashing(extraction.reading(table))
-    session, seconds = extraction.session(), extraction.statement_seconds
+    reading = extraction.hashing(reading)
+    seconds = extraction.statement_seconds
     lines = reading.lines_between(session, start, until, seconds=seconds, checked_at=checked_at)
     return Repaired(*store_lines(extraction, reading, lines, checked_at=checked_at, name=name))
 

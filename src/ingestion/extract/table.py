@@ -73,8 +73,9 @@ class Interval:
 def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: Database) -> Interval | None:
     """The interval to read; None where the horizon must not move and nothing older is left.
 
-    An interval that was cut continues at its cut, at least up to its own end, for its horizon stays safe. With a
-    ``lookback`` all others start that much earlier, and one that was cut ends where it would have: rows that were
+    An interval that was cut continues at its cut, at least up to its own end, for its horizon stays safe: unless the
+    server is a replica that does not show so much, or its clock has not come to that end. With a ``lookback`` all
+    others start that much earlier, and one that was cut ends where it would have at the latest: rows that were
     committed late while it stood still lie before its end, from which the next one looks back.
 
     Raises ``PipelineBug`` where another server's transactions wrote the rows, and ``TransientFailure`` where the
@@ -88,9 +89,8 @@ def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: D
     precision = reading.precision
     horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None
     if state.cut and state.newest is not None:
-        own_end = state.newest.interval_to
-        goes_on = horizon if horizon and not source.lookback else own_end
-        return Interval(state.position, max(goes_on, own_end))
+        until = _end_of_cut(state.newest.interval_to, bound, horizon, lookback=source.lookback)
+        return Interval(state.position, until) if until else None
     if horizon is None:
         return None
     start = state.position
@@ -103,6 +103,15 @@ def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: D
         remedy = "Set the server's clock; the next audit finds the rows that it wrote with times of the past"
         raise TransientFailure("take horizon", place, problem, remedy)
     return Interval(start, horizon)
+
+
+def _end_of_cut(own_end: datetime, bound: Bound, horizon: datetime | None, *, lookback: int) -> datetime | None:
+    """How far an interval that was cut is read; None where this server promises nothing of it."""
+    if lookback:
+        return min(own_end, horizon) if horizon else None
+    if bound.lags or own_end > bound.now:
+        return horizon
+    return max(own_end, horizon) if horizon else own_end
 
 
 def extract_table(

@@ -10,7 +10,7 @@ import pytest
 from tests.support.extraction import ExtractionSandbox, LedgerSandbox, ledger_sandbox
 
 from core.errors import InvalidData, UnknownTable
-from ingestion.extract.repair import extract_keys, repair
+from ingestion.extract.repair import Repaired, extract_keys, repair
 
 pytestmark = pytest.mark.database
 CHECKED = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -30,6 +30,11 @@ def lines(sandbox: ExtractionSandbox, key: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(stored.body).splitlines()]
 
 
+def fetched(sandbox: ExtractionSandbox, table: str, keys: list[tuple[int]], name: str) -> Repaired:
+    session, reading = sandbox.extraction.reading(table)
+    return extract_keys(sandbox.extraction, session, reading, keys, checked_at=CHECKED, name=name)
+
+
 def test_keys_are_fetched_again_as_they_are_now_beside_the_sequence(
     ledger: LedgerSandbox,
 ) -> None:
@@ -37,7 +42,7 @@ def test_keys_are_fetched_again_as_they_are_now_beside_the_sequence(
     sandbox.extract().raise_failures()
     state, sequence = dict(sandbox.parameters.values), sandbox.numbers()  # type: ignore[attr-defined]
     database.run("UPDATE ledger SET note = 'new' WHERE id = 7", "DELETE FROM ledger WHERE id = 8")
-    done = extract_keys(sandbox.extraction, "ledger", [(7,), (8,), (9,)], checked_at=CHECKED, name="job-1")
+    done = fetched(sandbox, "ledger", [(7,), (8,), (9,)], "job-1")
     assert (done.rows, done.absent) == (2, ((8,),))
     [key] = done.objects
     assert key.startswith("repair/shop/ledger/job-1-")
@@ -56,7 +61,7 @@ def test_the_same_again_makes_no_second_object(ledger: LedgerSandbox) -> None:
 def test_many_keys_come_in_several_objects(ledger: LedgerSandbox) -> None:
     _, sandbox = ledger
     keys = [(n,) for n in range(1, 3_001)]
-    done = extract_keys(sandbox.extraction, "ledger", keys, checked_at=CHECKED, name="job-1")
+    done = fetched(sandbox, "ledger", keys, "job-1")
     assert (done.rows, len(done.objects), len(done.absent)) == (2500, 3, 500)
     assert {row["id"] for key in done.objects for row in lines(sandbox, key)} == set(range(1, 2501))
 
@@ -71,7 +76,7 @@ def test_an_interval_is_extracted_again(ledger: LedgerSandbox) -> None:
 
 def test_nothing_found_makes_no_object(ledger: LedgerSandbox) -> None:
     _, sandbox = ledger
-    done = extract_keys(sandbox.extraction, "ledger", [(9999,)], checked_at=CHECKED, name="job-1")
+    done = fetched(sandbox, "ledger", [(9999,)], "job-1")
     assert done.summary() == {"objects": [], "rows": 0, "absent": [[9999]]}
     assert sandbox.object_keys() == []
 
@@ -84,5 +89,5 @@ def test_a_request_that_lacks_something_is_refused(ledger: LedgerSandbox, asked:
 
 def test_an_unknown_table_is_a_key_error(ledger: LedgerSandbox) -> None:
     with pytest.raises(KeyError) as caught:
-        extract_keys(ledger[1].extraction, "nothing", [(1,)], checked_at=CHECKED, name="x")
+        fetched(ledger[1], "nothing", [(1,)], "x")
     assert isinstance(caught.value, UnknownTable)

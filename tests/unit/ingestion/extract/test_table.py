@@ -51,3 +51,30 @@ def test_with_a_lookback_every_row_that_is_late_by_less_is_read_however_passes_a
             if not any(at >= committed and start <= version < cut for at, start, _, cut in history):
                 missed.append((version, late))
     assert missed == []
+
+
+def end_of_cut(bound: Bound, *, lookback: int = 0) -> datetime | None:
+    """How far an interval is read on that was cut an hour before noon, and would have ended at noon."""
+    source: Any = SimpleNamespace(lookback=lookback * 60, margin=0)
+    facts = ObjectFacts(NOON - 90 * MINUTE, NOON, NOON - 60 * MINUTE, (1,), 1, "", False)
+    interval = plan_interval(plan_adoption(StoredState(facts.durable_until, 1), [], facts), bound, READING, source)
+    return interval.until if interval else None
+
+
+def test_an_interval_that_was_cut_is_read_to_its_own_end_while_a_transaction_holds_the_horizon() -> None:
+    """What was promised once is there for ever, on a server that shows as much."""
+    later = NOON + 5 * MINUTE
+    assert end_of_cut(Bound(later, None, "1 prepared transactions are pending")) == NOON
+    assert end_of_cut(Bound(later, NOON - 30 * MINUTE)) == NOON
+    assert end_of_cut(Bound(later, later)) == later - MINUTE, "less a unit of the cursor's last digit"
+
+
+def test_no_interval_is_read_further_than_its_server_shows() -> None:
+    """A cut interval's end was promised by another server: a replica may lag behind it, a clock may be behind."""
+    later = NOON + 5 * MINUTE
+    assert end_of_cut(Bound(later, None, "the replica has not replayed so far", lags=True)) is None
+    assert end_of_cut(Bound(NOON - MINUTE, NOON - MINUTE)) == NOON - 2 * MINUTE
+    assert end_of_cut(Bound(NOON - MINUTE, None, "1 prepared transactions are pending")) is None
+    assert end_of_cut(Bound(later, None, "it has not replayed a transaction yet", lags=True), lookback=10) is None
+    assert end_of_cut(Bound(later, NOON - 30 * MINUTE), lookback=10) == NOON - 31 * MINUTE, "what a replica replayed"
+    assert end_of_cut(Bound(later, later), lookback=10) == NOON

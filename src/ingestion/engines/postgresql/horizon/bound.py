@@ -55,7 +55,7 @@ def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0)
     now, role, replica, replayed, may_see = row[:5]
     if lookback:
         if replica and replayed is None:
-            return Bound(now, None, "the replica has not replayed a transaction yet")
+            return Bound(now, None, "the replica has not replayed a transaction yet", lags=True)
         return Bound(now, min(now, replayed) if replica else now)
     primary = session.primary()
     if primary is not None:
@@ -71,14 +71,17 @@ def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0)
 
 
 def _bound_of_replica(session: Session, primary: Session, own_role_may_write: bool, *, is_replica: bool) -> Bound:
-    """The primary's bound, once the replica shows what it promises; none while it does not."""
+    """The primary's bound, once the replica shows what it promises; none while it does not.
+
+    The replica is waited for where the primary has no bound, too: an older one, of another replica, may be read up to.
+    """
     if not is_replica:
         if not is_the_primary(session, primary):
             raise promoted(session)
         return read_bound(primary, own_role_may_write=own_role_may_write)
     bound = read_bound(primary, own_role_may_write=own_role_may_write)
-    reason = wait_for(session, end_of_log(primary)) if bound.at is not None else ""
-    return Bound(bound.now, None, reason, bound.holder) if reason else bound
+    reason = wait_for(session, end_of_log(primary))
+    return Bound(bound.now, None, reason, bound.holder, lags=True) if reason else bound
 
 
 def _holder(

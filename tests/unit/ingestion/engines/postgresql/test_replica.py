@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
 import pytest
 from tests.fakes.objects import MemoryObjects
@@ -36,7 +37,9 @@ def database() -> Iterator[ScratchDatabase]:
         yield database
 
 
-def test_a_replica_promises_what_its_primary_does_once_it_shows_it(database: ScratchDatabase) -> None:
+def test_a_replica_promises_what_its_primary_does_once_it_shows_it(
+    database: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = shared_server()
     with standby(server) as replica:
         session = database.session(port=replica.port, sslmode="disable", primary=f"{server.host}:{server.direct_port}")
@@ -64,6 +67,13 @@ def test_a_replica_promises_what_its_primary_does_once_it_shows_it(database: Scr
         assert "follows no primary at present" in replicas.wait_for(session, end, patience=0.2)
         with pytest.raises(TransientFailure, match="follows no primary at present"):
             replicas.catch_up(session, patience=0.2)
+        monkeypatch.setattr(
+            "ingestion.engines.postgresql.horizon.bound.wait_for", partial(replicas.wait_for, patience=0.2)
+        )
+        assert read_bound(session, own_role_may_write=False).lags
+        database.run("BEGIN; INSERT INTO told VALUES (42); PREPARE TRANSACTION 'pending'")
+        bound = read_bound(session, own_role_may_write=False)
+        assert (bound.at, bound.lags) == (None, True), "an older horizon is none that it shows"
         replica.take_over()
         with pytest.raises(TransientFailure, match="was promoted"):
             replicas.wait_for(session, end)
