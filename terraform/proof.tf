@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "proof_key" {
   }
 }
 
-# By age. The one before the last stays until it has introduced the last, and costs nothing once it is disabled for deletion.
+# By age. The one before the last introduces the last; all stay, for a key that waits for its deletion is made anew.
 resource "aws_kms_key" "proof" {
   count = local.proves ? var.proof.keys : 0
 

@@ -118,15 +118,23 @@ def _body(records: ObjectReader, dataset: str, number: int) -> bytes | None:
 
 
 def _signer(signers: Sequence[Signer], last: Anchor | None, dataset: str) -> tuple[Signer, bytes]:
-    """Who signs next, and the key that he introduces (empty: none)."""
+    """Who signs next, and the key that he introduces (empty: none).
+
+    Keys are asked from the newest back to the one that signed last. Older ones may be disabled or on their way to
+    deletion, where KMS gives no public key any more (Developer Guide, "Key states"), and nobody needs it.
+    """
     if not signers:
         raise PipelineBug("sign chain", dataset, "there is no key to sign with", "Deploy with terraform/")
-    keys = [signer.public_key() for signer in signers]
-    if last is None:
-        return signers[-1], b""
-    current = last.introduced_key or next((key for key in keys if fingerprint(key) == last.key), b"")
-    if current not in keys:
-        remedy = "Deploy with the key before the new one still there: it has to introduce it"
-        raise AlteredProof("sign chain", dataset, f"was signed by key {last.key[:12]}, which is not ours", remedy)
-    place = keys.index(current)
-    return signers[place], keys[place + 1] if place + 1 < len(keys) else b""
+    introduced = b""
+    for signer in reversed(signers):
+        key = signer.public_key()
+        if last is None or _signs_after(last, key):
+            return signer, introduced
+        introduced = key
+    remedy = "Deploy with the key before the new one still there: it has to introduce it"
+    before = last.key[:12] if last else ""
+    raise AlteredProof("sign chain", dataset, f"was signed by key {before}, which is not ours", remedy)
+
+
+def _signs_after(last: Anchor, key: bytes) -> bool:
+    return key == last.introduced_key if last.introduced_key else fingerprint(key) == last.key

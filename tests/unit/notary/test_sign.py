@@ -266,6 +266,28 @@ def test_a_key_is_rotated_without_a_gap(proof: Proof) -> None:
     assert proof.prove(new).number == proof.prove(old).number == 7
 
 
+class DyingSigner(MemorySigner):
+    """A key of KMS that is disabled or pending deletion: it gives no public key (GetPublicKey's errors in botocore)."""
+
+    def public_key(self) -> bytes:
+        raise PipelineBug("read public key", "alias/starmend-prod-proof-1", "KMSInvalidStateException: ...")
+
+
+def test_a_key_older_than_the_one_that_signs_may_be_disabled_or_on_its_way_to_deletion(proof: Proof) -> None:
+    old, new, third = proof.signers[0], MemorySigner(), MemorySigner()
+    proof.signers = [old, new]
+    proof.sign()
+    rings = ([DyingSigner(), new], [DyingSigner(), new, third], [DyingSigner(), DyingSigner(), third])
+    for hour, signers in enumerate(rings, 15):
+        proof.signers = list(signers)
+        proof.issue(hour)
+        assert proof.sign() is not None
+        assert not proof.prove(old).problems
+    proof.signers = [DyingSigner(), MemorySigner()]
+    with pytest.raises(PipelineBug, match="alias/starmend-prod-proof-1"):
+        proof.sign()
+
+
 def test_who_cannot_sign_cannot_introduce_a_key_of_his_own(proof: Proof) -> None:
     honest, stranger = proof.signers[0], MemorySigner()
     proof.signers = [honest, MemorySigner()]
