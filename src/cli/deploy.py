@@ -186,7 +186,8 @@ def apply(
 
     Then try everything once and say what to do next; exits with 1 where something does not work.
 
-    A plan that takes away what holds data (buckets, parameters, secrets, streams, queues) is refused where data matter.
+    A plan that takes away what holds data (buckets, parameters, secrets, streams, queues, keys) is refused where data
+    matter.
 
     A table whose key, partitions or types change is built anew beside the old one, compared with it, and switched.
     """

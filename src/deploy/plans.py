@@ -10,9 +10,10 @@ from typing import Any
 
 from deploy.terraform import Change
 
-# What cannot be made again by applying once more: it holds data, or a value that somebody gave it.
+# What cannot be made again by applying once more: it holds data, a value that somebody gave it, or a key that signs.
 HOLDS_DATA = frozenset(
     {"aws_s3_bucket", "aws_ssm_parameter", "aws_secretsmanager_secret", "aws_kinesis_stream", "aws_sqs_queue"}
+    | {"aws_kms_key"}  # a new key under the old alias continues no chain of anchors
 )
 _WORDS = {
     ("create",): "create",

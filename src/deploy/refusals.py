@@ -22,7 +22,7 @@ def refuse_to_lose_data(environment: str, changes: Sequence[Change], *, may_lose
         raise Misuse(
             f"apply to {environment}",
             "its plan",
-            f"would delete what holds data or values: {shown}",
+            f"would delete what holds data, values or keys: {shown}",
             "Take back the change that asks for it; where they may really go, keep a copy and give --allow-destroy",
         )
 
