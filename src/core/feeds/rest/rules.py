@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from core.contract.model import Feed
+from core.feeds.calendar import slot_of
 from core.feeds.rest.settings import HistoryCall, LiveCall, RestSpec, attributes_of
 
+_DAYS = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))  # the clocks of winter and summer
 _UNITS = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -46,6 +48,11 @@ def unmet_by_history(spec: RestSpec, call: HistoryCall, feed: Feed) -> Iterator[
         yield Unmet(
             "span", problem, f"Let span be {_words(call.limit * feed.every)} at most, or say how pages are told"
         )
+    if call.period and call.align == "floor" and not all(_begins_a_slot(spec, call, day, feed.every) for day in _DAYS):
+        zone = spec.times(call).zone
+        problem = f"a {call.period} begins within a point of {_words(feed.every)} by the clocks of {zone}: half of its "
+        remedy = "Let every be shorter, or begin with a point (align: exact)"
+        yield Unmet("history.period", f"{problem}records are another answer's", remedy)
     if feed.every > spec.span.total_seconds():
         problem = f"holds no point: one comes every {_words(feed.every)}"
         yield Unmet("span", problem, f"Let it be {_words(feed.every)} or more")
@@ -57,6 +64,11 @@ def _asked(spec: RestSpec, call: HistoryCall) -> timedelta:
     if call.period is not None:
         return _UNITS[call.period]
     return spec.span + _UNITS.get(unit, timedelta())
+
+
+def _begins_a_slot(spec: RestSpec, call: HistoryCall, instant: datetime, every: int) -> bool:
+    start = spec.times(call).in_urls.floor(instant, call.period) - spec.offset
+    return slot_of(start.timestamp(), every) == start.timestamp()
 
 
 def _offset(spec: RestSpec, feed: Feed) -> Iterator[Unmet]:

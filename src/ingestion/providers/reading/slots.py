@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from core.feeds.calendar import slot_of
 from core.feeds.rest.settings import Align
@@ -22,6 +23,10 @@ from ingestion.providers.answers import BadRecord, Point
 LONGEST_CONTENT = 300  # characters of a record that are kept
 ABOUT = 3  # steps that a shift may be told inexactly by: points may lack at both ends
 ENOUGH_TO_TELL = 8  # records, from which on what they have in common is no coincidence
+
+# Where an answer lacks records: before the first or behind the last that it has, behind them in the order in which they
+# were read (of the next page), or nobody knows where.
+Loss = Literal["none", "ends", "behind", "anywhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,17 @@ def fit(
     asked: tuple[datetime, datetime] | None = None,
     step: int = 0,
     published: datetime | None = None,
+    loss: Loss = "none",
 ) -> Fitted:
     """Fit records to the slots of ``[start, end)``, in order of time.
 
     ``align`` ``exact`` takes records that begin with a slot (others are surplus, or bad where their slot has no such
     record), ``floor`` those within it, of which ``keep`` names the ``first`` or the ``last``. Records of the time
     that was ``asked`` for beside are left out. ``step``: the seconds between points, where they lie further apart than
-    ``every``.
+    ``every``. A slot of which a record may lie where the answer lacks some (``loss``) has none that counts, and is left
+    out: it would be another value than the whole answer's.
     """
+    records = list(records)
     first, last = int(start.timestamp()), int(end.timestamp())
     by_slot: dict[int, list[Record]] = {}
     partial, outside = "", []
@@ -98,6 +106,9 @@ def fit(
             by_slot.setdefault(slot_of(seconds, every), []).append(record)
         elif asked is None or not asked[0] <= record.time < asked[1]:
             outside.append(record.time)
+    if align == "floor" and (cut := _cut(records, every, keep, loss).intersection(by_slot)):
+        partial = partial or f"{len(cut)} of its slots may have records that it lacks"
+        by_slot = {slot: of_slot for slot, of_slot in by_slot.items() if slot not in cut}
     points: list[Point] = []
     bad: list[BadRecord] = []
     for slot, of_slot in sorted(by_slot.items()):
@@ -131,6 +142,38 @@ def _of_slot(slot: int, records: Sequence[Record], align: Align, keep: str) -> P
         return _bad(slot, sound[-1], f"{len(sound)} records of this slot contradict one another")
     kept = sound[0] if keep == "first" else sound[-1]
     return Point(at_epoch(slot), kept.values)
+
+
+def _cut(records: Sequence[Record], every: int, keep: str, loss: Loss) -> set[int]:
+    """The slots whose first record (or last, as ``keep`` says) may be one that the answer lacks.
+
+    Beside a record whose time cannot be read, both neighbours' slots are: it may be of either.
+    """
+    read = [record.time for record in records if record.time is not None]
+    slots = [slot_of(time.timestamp(), every) for time in read]
+    doubtful = {slots[place] for place in _beside_unreadable(records) if 0 <= place < len(slots)}
+    rising = all(earlier <= later for earlier, later in itertools.pairwise(read))
+    falling = all(earlier >= later for earlier, later in itertools.pairwise(read))
+    if loss == "none" or not read:
+        return doubtful
+    if loss == "anywhere" or not (rising or falling):
+        return set(slots)
+    is_one_sided = loss == "behind" and rising != falling
+    if keep == "first" and not (is_one_sided and rising) and min(read) != at_epoch(min(slots)):
+        doubtful.add(min(slots))
+    if keep == "last" and not (is_one_sided and falling):
+        doubtful.add(max(slots))
+    return doubtful
+
+
+def _beside_unreadable(records: Sequence[Record]) -> Iterator[int]:
+    """The places, among the records whose time can be read, before and behind each one whose time cannot."""
+    readable = 0
+    for record in records:
+        if record.time is None:
+            yield from (readable - 1, readable)
+        else:
+            readable += 1
 
 
 def _bad(slot: int, record: Record, reason: str) -> BadRecord:

@@ -72,7 +72,9 @@ def ask_history(
     if call.start == "exclusive":  # of the whole unit that its text names
         first = min(first - timedelta(seconds=every), form.floor(first) - timedelta(seconds=1))
     first = form.told_before(first)
-    last = form.told_after(end - timedelta(seconds=every) + spec.offset)
+    # Where a slot's records lie anywhere in it, its start is not its last one.
+    step = timedelta(seconds=every if call.align == "exact" else 1)
+    last = form.told_after(end - step + spec.offset)
     if call.end_inclusive:
         until, asked_end = last, max(form.after(last), end + spec.offset)
     else:

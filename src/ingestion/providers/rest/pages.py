@@ -12,13 +12,14 @@ from core.feeds.rest.templates import Path
 from ingestion.providers.answers import Answer, Broken, NoData, excerpt
 from ingestion.providers.reading.classify import Reply, classify
 from ingestion.providers.reading.received import Received
-from ingestion.providers.reading.slots import Record
+from ingestion.providers.reading.slots import Loss, Record
 from ingestion.providers.reading.wholeness import error_in, names_another_page
 from ingestion.providers.rest.asking import Ask
 from ingestion.providers.rest.records import Reader
 from ingestion.providers.transport.web import Web
 
 MOST_EMPTY = 3  # pages in a row: some APIs have an empty one in the middle, some name a next page for ever
+_BEHIND: Loss = "behind"
 MOST_BYTES = 32 * 1024 * 1024  # of all pages of an answer
 
 
@@ -26,7 +27,8 @@ MOST_BYTES = 32 * 1024 * 1024  # of all pages of an answer
 class Pages:
     """Records of all pages, the ``first`` reply, and what the answer says of itself (see ``answers.Data``).
 
-    ``is_full``: it has as many records as one answer may have, and speaks for the time between them alone.
+    ``is_full``: it has as many records as one answer may have, and speaks for the time between them alone. ``loss``:
+    where a partial one lacks records.
     """
 
     records: list[Record]
@@ -34,6 +36,7 @@ class Pages:
     partial: str
     whole: bool
     is_full: bool = False
+    loss: Loss = "anywhere"
 
 
 class PageReader:
@@ -97,13 +100,13 @@ class PageReader:
 
     def ended(self, reason: str = "") -> Pages:
         """The pages with what they say together; the last of them says whether it is the last."""
-        partial, whole = reason, False
+        partial, whole, loss = reason, False, _BEHIND
         if not partial:
-            partial, whole = self._own_word(self._replies[-1])
+            partial, whole, loss = self._own_word(self._replies[-1])
         if not partial and self._all and not self._records and names_entity(self._call):
             partial = "all its records are of other entities"
         is_full = bool(self._call.limit) and not self._call.is_paged and self._all >= self._call.limit
-        return Pages(self._records, self._replies[0], partial, whole and not partial, is_full)
+        return Pages(self._records, self._replies[0], partial, whole and not partial, is_full, loss)
 
     # ------------------------------------------------------------ the next page
 
@@ -165,21 +168,23 @@ class PageReader:
 
     # ------------------------------------------------------------ whether it is whole
 
-    def _own_word(self, last: Reply) -> tuple[str, bool]:
+    def _own_word(self, last: Reply) -> tuple[str, bool, Loss]:
+        """The reason why the answer is partial, whether it calls itself whole, and where it lacks records."""
         if error := error_in(last.document):
-            return f"it names an error ({error})", False
+            return f"it names an error ({error})", False, "anywhere"
         if self._call.complete is not None:
             said = self._said(self._call.complete) is True
-            return ("" if said else "it does not say that it is complete"), said
+            return ("" if said else "it does not say that it is complete"), said, "anywhere"
         if self._call.count is not None:
             count = self._said(self._call.count)
             agrees = _number(count) == self._all
-            return ("" if agrees else f"it says that there are {excerpt(count)} records, and has {self._all}"), agrees
+            reason = "" if agrees else f"it says that there are {excerpt(count)} records, and has {self._all}"
+            return reason, agrees, "anywhere" if self._call.is_paged else "ends"
         if self._call.is_paged:
-            return "", self._of_last > 0 or not self._next_url()
+            return "", self._of_last > 0 or not self._next_url(), _BEHIND
         if last.next_link or names_another_page(last.document):
-            return "it has another page, and the contract does not say how to follow it (next)", False
-        return "", False
+            return "it has another page, and the contract does not say how to follow it (next)", False, _BEHIND
+        return "", False, _BEHIND
 
     def _said(self, path: object) -> object:
         try:

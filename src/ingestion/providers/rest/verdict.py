@@ -89,6 +89,7 @@ class Verdict:
         evidence, clock = pages.first.evidence, pages.first.provider_time
         if pages.records and all(record.time is None for record in pages.records):
             return Broken(f"records that the contract does not describe ({pages.records[0].reason})", evidence)
+        short = self._falls_short(ask, pages, start, end)
         fitted = fit(
             pages.records,
             start=start,
@@ -99,6 +100,7 @@ class Verdict:
             asked=_shifted(ask, self._spec.offset),
             step=self._step,
             published=self._published(clock, end),
+            loss=pages.loss if pages.partial else "ends" if pages.is_full or short else "none",
         )
         is_part = pages.is_full or bool(pages.partial)  # the rest may be of what was asked for
         if fitted.shifted and not is_part:
@@ -107,8 +109,7 @@ class Verdict:
             return Broken("records of another interval than asked for", evidence)
         if fitted.is_nonsense:
             return Broken(fitted.bad[0].reason, evidence)
-        partial = pages.partial or fitted.partial
-        partial = partial or self._falls_short(ask, pages, start, end)
+        partial = pages.partial or fitted.partial or short
         if fitted.points or fitted.bad or partial:
             return Data(fitted.points, clock, evidence, fitted.bad, whole=pages.whole and not partial, partial=partial)
         return NoData(evidence, whole=pages.whole)

@@ -40,6 +40,7 @@ def changed(tmp_path: Path, name: str, change: Callable[[dict[str, Any], dict[st
         ("open_meteo", lambda s, _r: s.update(entities=["LHR"]), "unknown placeholder {lat}"),
         ("nws", lambda _s, r: r.update(offset="2 hours"), "offset: is no part of 1 hour"),
         ("nws", lambda _s, r: r["live"].pop("time"), "live.time: is missing"),
+        ("nws", lambda _s, r: r["history"].update(period="day"), "period: a day begins within a point of 1 hour"),
         ("eia", lambda s, _r: s.pop("secret"), "source.secret: is missing, and provider sends one"),
         ("eia", lambda s, _r: s.update(complete_within="1 day"), "is over before history is published (delay)"),
         ("eia", lambda s, _r: s.update(canary=True), "leaves no observed point out"),

@@ -11,13 +11,18 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
+import yaml
 from tests.fakes.secrets import MemorySecrets
+from tests.support.feeds import ROOT
 from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
 
 from core.contract import model
 from core.errors import BadContract
+from core.feeds.rest.spec import read_spec
 from ingestion.providers.answers import Broken, Data, NoData
 from ingestion.providers.build import Source, build_source
+from ingestion.providers.reading.received import received
+from ingestion.providers.rest.verdict import judge_history
 
 START = dt.datetime(2026, 11, 20, 14, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -185,6 +190,38 @@ def test_records_within_a_slot_are_taken_where_the_contract_says_so(
     history = {**ITEMS, "align": "floor", "keep": keep}
     answer = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + HOUR)
     assert [time_and_fields[1]["v"] for time_and_fields in points(answer)] == [value]
+
+
+NWS = yaml.safe_load((ROOT / "contracts/examples/nws.yaml").read_text())["source"]["provider"]["rest"]
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_station_whose_later_page_is_not_given_has_no_other_value_than_with_it(cut: int) -> None:
+    """weather.gov gives observations newest first; what a station observes beside, within the hour, comes later."""
+    seen = [
+        {"properties": {"timestamp": (START + minutes * HOUR / 60).isoformat(), "temperature": {"value": minutes}}}
+        for minutes in reversed([54, 72, 96, 114, 131, 150, 174, 196, 210, 220, 234, 252])
+    ]
+    date = {"Date": "Sat, 21 Nov 2026 00:00:05 GMT"}
+    pages = [{"features": seen[:cut], "pagination": {"next": "https://api.weather.gov/2"}}, {"features": seen[cut:]}]
+    given = [received(200, date, json.dumps(page).encode(), request="GET") for page in pages]
+    lost = [given[0], received(503, date, b"", request="GET")]
+    whole, part = (
+        judge_history(read_spec(NWS), "KBOS", answers, start=START, end=START + 4 * HOUR, every=3600)
+        for answers in (given, lost)
+    )
+    assert [values["temperature"] for _, values in points(whole)] == [54, 114, 174, 234]
+    assert [values for values in points(part) if values not in points(whole)] == []
+    assert isinstance(part, Data)
+    assert part.partial == "its page 2 was not given"
+
+
+def test_a_slot_whose_records_lie_anywhere_in_it_is_asked_for_to_its_end(server: ScriptedServer) -> None:
+    say(server, {"items": [{"at": T + 3060, "v": 1}, {"at": T + 3300, "v": 2}]})
+    history = {**ITEMS, "align": "floor", "end": "inclusive"}
+    provider = source(server, time="epoch_seconds", history=history).provider
+    assert [values["v"] for _, values in points(provider.history("x", START, START + HOUR))] == [2]
+    assert server.requests[-1].path == f"/h?start={T}&end={T + 3599}"
 
 
 @pytest.mark.parametrize(
