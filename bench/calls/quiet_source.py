@@ -55,6 +55,10 @@ class QuietSource:
 
     role_may_write = False
 
+    def still_names(self, _session: object) -> bool:
+        """Nothing changes."""
+        return True
+
     def catalog(self, _session: object, _tables: Sequence[SourceTable]) -> Any:
         return self
 

@@ -9,8 +9,11 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
 from tests.support.extraction import (
+    DATASET,
     LEDGER,
+    LEDGER_SQL,
     OTHER,
+    SECRET,
     TWO_TABLES,
     LedgerSandbox,
     contract_of,
@@ -22,7 +25,9 @@ from tests.support.extraction import (
 )
 from tests.support.sources import shared_server
 
+from core.audit.source_check import CountBuckets, Span, question_to_data
 from core.errors import OutOfReach, UnknownTable
+from ingestion.check.ask import answer
 from ingestion.extract.flow import TablesFailed
 
 pytestmark = pytest.mark.database
@@ -77,8 +82,8 @@ def test_a_horizon_holds_for_the_server_that_it_was_taken_of(monkeypatch: pytest
     with scratch_database(*TWO_TABLES) as before, scratch_database(*TWO_TABLES) as after:
         sandbox = extraction_sandbox(contract_of(LEDGER, OTHER), secret=before.secret())
         first = sandbox.extraction.session()
-        sandbox.secrets.values["shop-db"] = after.secret()
-        sandbox.secrets.read("shop-db", refresh=True)
+        sandbox.secrets.values[SECRET] = after.secret()
+        monkeypatch.setattr(sandbox.extraction.connector, "still_names", lambda _: True)
 
         def lost(_statement: str) -> Iterator[list[bytes]]:
             first.close()
@@ -145,6 +150,40 @@ def test_a_session_that_died_between_two_passes_is_replaced(ledger: LedgerSandbo
     database, sandbox = ledger
     sandbox.extract().raise_failures()
     database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'starmend-extract'")
+    sandbox.extract().raise_failures()
+
+
+def test_a_secret_that_was_changed_leads_the_next_pass_and_the_next_question_elsewhere() -> None:
+    """A container that was kept warm went on with the server of before, as long as it answered."""
+    whole = question_to_data(CountBuckets(DATASET, LEDGER.name, (Span(),), 16, "9000-01-01T00:00:00.000000Z"))
+    with ledger_sandbox() as (database, sandbox), scratch_database(LEDGER_SQL) as after:
+        sandbox.extract().raise_failures()
+        assert answer(sandbox.extraction, whole, MemoryObjects())["spans"] == [[]]
+        after.run(ONE_EACH[0])
+        sandbox.secrets.values[SECRET] = after.secret()
+        assert len(answer(sandbox.extraction, whole, MemoryObjects())["spans"][0]) > 0
+        sandbox.secrets.values[SECRET] = database.secret()
+        sandbox.extract().raise_failures()
+        assert sandbox.rows() == []
+        sandbox.secrets.values[SECRET] = after.secret()
+        sandbox.extract().raise_failures()
+        assert [row["note"] for row in sandbox.rows()] == ["x"]
+
+
+def test_a_primary_that_was_lost_or_named_wrongly_is_gone_on_with_once_it_is_right(ledger: LedgerSandbox) -> None:
+    """The session of the replica stood, and with it the login of its primary."""
+    database, sandbox = ledger
+    server = shared_server()
+    secrets = sandbox.secrets.values
+    secrets[SECRET] = database.secret(primary=f"{server.host}:1")
+    with pytest.raises(TablesFailed, match=":1/"):
+        sandbox.extract().raise_failures()
+    secrets[SECRET] = database.secret(primary=f"{server.host}:{server.port}")
+    sandbox.extract().raise_failures()
+    primary = sandbox.extraction.session().primary()
+    assert primary is not None
+    ((pid,),) = primary.query("SELECT pg_backend_pid()")
+    database.run(f"SELECT pg_terminate_backend({pid}, 5000)")
     sandbox.extract().raise_failures()
 
 

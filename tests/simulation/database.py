@@ -177,6 +177,9 @@ class SimulatedConnector:
         session.see("connect", lambda: None)
         return session
 
+    def still_names(self, session: SimulatedSession) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class SimulatedTable:

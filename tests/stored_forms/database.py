@@ -170,7 +170,7 @@ def _harm(lake: DatabaseLake) -> None:
     lake.lake.parameters.put(lake.names.sequential_id("book"), "7")
     lake.deleted_objects.delete("tables/books/publisher/000000000001.jsonl.gz")
     lake.dead_letters.messages["0123abcd"] = '{"objects": ["tables/books/book/000000000001.jsonl.gz"]}'
-    lake.server.silent = 1
+    lake.server.silent = 2
     lake.pass_time(minutes=30)
     lake.heal(run="second")
 

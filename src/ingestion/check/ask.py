@@ -63,6 +63,7 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
         asked = question_from_data(question)
     except UNREADABLE as error:
         raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
+    extraction.renew()
     extraction.session()  # what every table needs fails by itself
     try:
         if isinstance(asked, DescribeTables):

@@ -85,6 +85,7 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
     if not isinstance(repair, FetchRows | ExtractAgain):
         raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
     extraction = clients.extraction(repair.dataset)
+    extraction.renew()
     promised = extraction.promised(extraction.source.tables)
     session, reading = promised.session, extraction.reading_of(promised.catalog, repair.table)
     checked_at = checked_horizon(extraction, promised, reading)

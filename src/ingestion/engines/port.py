@@ -67,6 +67,13 @@ class Connector(Protocol):
         """A new session. Raises ``InvalidData`` where the secret is wrong, past every cache."""
         ...
 
+    def still_names(self, session: Any) -> bool:
+        """Whether the secret, read past every cache, leads to the server of a session that ``open`` made.
+
+        Where the secret cannot be read now, what was read last counts. Raises ``InvalidData`` where it is wrong.
+        """
+        ...
+
 
 # ---------------------------------------------------------------- the horizon
 

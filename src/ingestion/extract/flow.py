@@ -154,6 +154,14 @@ class Extraction:
         """Whether there is a session; the server may have ended it meanwhile."""
         return self._session is not None and not self._session.closed
 
+    def renew(self) -> None:
+        """Close the session that was kept open, where the secret or its server's name leads elsewhere by now.
+
+        Each pass, job and question begins with it. Costs a look at the secret where there is a session.
+        """
+        if self._session is not None and self.is_open and not self.connector.still_names(self._session):
+            self._session.close()
+
     def session(self) -> Session:
         """The session with the database, kept open from pass to pass; another one after a failure."""
         if self._session is None or self._session.closed:
@@ -192,7 +200,21 @@ class Extraction:
             raise UnknownTable("find table", place, str(error.args[0]), "Name a table of the contract") from error
 
     def promised(self, tables: Sequence[SourceTable]) -> Promised:
-        """A session with the catalog of these tables, and the bound of its horizon."""
+        """A session with the catalog of these tables, and the bound of its horizon.
+
+        A session that gives no horizon is not kept: the next one may lead to another server, and so may a primary's.
+        One that was kept open may have died, or its primary's may: then another is opened.
+        """
+        was_open = self.is_open
+        try:
+            return self._promised(tables)
+        except StarmendError as error:
+            self.close()
+            if not was_open or not isinstance(error, OutOfReach):
+                raise
+        return self._promised(tables)
+
+    def _promised(self, tables: Sequence[SourceTable]) -> Promised:
         connected = self.connected(tables)
         session, catalog = connected.session, connected.catalog
         may_write, lookback = catalog.role_may_write, self.source.lookback
@@ -228,6 +250,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
     try:
         states = _states(extraction, known, results)
         if states:
+            extraction.renew()
             _extract_all(extraction, states, budget, results)
     except StarmendError as error:  # what every table needs
         results.all_failed([table.name for table in known if table.name not in results.of], error)

@@ -63,6 +63,7 @@ def repair(extraction: Extraction, request: Mapping[str, Any]) -> Repaired:
             raise
         remedy = "It needs table, name, checked_at, and keys or from and to"
         raise InvalidData("repair", repr(dict(request))[:200], f"no request ({error!r})", remedy) from error
+    extraction.renew()
     session, reading = extraction.reading(table)
     extraction.engine.catch_up(session)
     if keys is not None:

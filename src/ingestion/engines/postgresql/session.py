@@ -11,7 +11,7 @@ from typing import Any
 
 from pg8000.core import Context, CoreConnection
 
-from core.errors import InvalidData, OutOfReach, PipelineBug
+from core.errors import OutOfReach, PipelineBug, TransientFailure
 from core.ports import SecretStore
 from ingestion.engines.failures import UnprintableValue
 from ingestion.engines.login import Login, parse_login
@@ -36,10 +36,11 @@ class PostgresSession:
     """One connection, in UTC, read only. Any failure closes it, for what the server sends next is unknown."""
 
     def __init__(
-        self, connection: CoreConnection, place: str, *, primary: Callable[[], PostgresSession] | None = None
+        self, connection: CoreConnection, login: Login, *, primary: Callable[[], PostgresSession] | None = None
     ) -> None:
         self._connection: CoreConnection | None = connection
-        self.place = place
+        self.place = login.place
+        self._login = login
         self._open_primary = primary
         self._primary: PostgresSession | None = None
 
@@ -53,6 +54,16 @@ class PostgresSession:
     def closed(self) -> bool:
         """Whether it was closed here, by ``close`` or a failure."""
         return self._connection is None
+
+    def leads_to(self, login: Login) -> bool:
+        """Whether it was opened by this login, and goes to a server that the host's name leads to now.
+
+        So is the primary's, if that was asked: where it goes elsewhere, all is opened anew.
+        """
+        if self._connection is None or login != self._login or not _is_at(self._connection, login):
+            return False
+        leader = login.of_primary
+        return leader is None or self._primary is None or self._primary.closed or self._primary.leads_to(leader)
 
     def query(self, statement: str) -> list[list[Any]]:
         """The rows of one statement, or of several, in one round trip."""
@@ -158,24 +169,32 @@ class PostgresConnector:
         self._timeouts = timeouts or Timeouts()
 
     def open(self) -> PostgresSession:
-        """A new session.
+        """A new session, by the secret as it is now: the password may have been rotated, the server may have moved.
 
-        Where the secret is invalid, or its server refuses it, it is read once more, past every cache: the password may
-        have been rotated, the server may have moved. Raises ``OutOfReach`` where the database cannot be
-        reached, ``AuthenticationFailed`` where it refuses the password, ``InvalidData`` where the secret is wrong.
+        Raises ``OutOfReach`` where the database cannot be reached, ``AuthenticationFailed`` where it refuses the
+        password, ``InvalidData`` where the secret is wrong.
         """
-        text = self._secrets.read(self._secret)
-        try:
-            return self._connect(text)
-        except (OutOfReach, InvalidData):
-            fresh = self._secrets.read(self._secret, refresh=True)
-            if fresh == text:
-                raise
-            return self._connect(fresh)
+        return connect(self._login(), application=self._application, timeouts=self._timeouts)
 
-    def _connect(self, text: str) -> PostgresSession:
-        login = parse_login(text, secret=self._secret)
-        return connect(login, application=self._application, timeouts=self._timeouts)
+    def still_names(self, session: PostgresSession) -> bool:
+        """Whether the secret as it is now leads to this session's server, by the login that it was opened with."""
+        return session.leads_to(self._login())
+
+    def _login(self) -> Login:
+        try:
+            text = self._secrets.read(self._secret, refresh=True)
+        except TransientFailure:  # what was read last is better than nothing; without any this raises again
+            text = self._secrets.read(self._secret)
+        return parse_login(text, secret=self._secret)
+
+
+def _is_at(connection: CoreConnection, login: Login) -> bool:
+    """Whether a connection goes to an address of this host; it does where nobody can tell."""
+    try:
+        addresses = {address[0] for *_, address in socket.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM)}
+        return connection._usock.getpeername()[0] in addresses
+    except OSError:
+        return True
 
 
 def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSession:
@@ -198,7 +217,7 @@ def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSe
             raise
     leader = login.of_primary
     primary = partial(connect, leader, application=application, timeouts=timeouts) if leader else None
-    session = PostgresSession(connection, login.place, primary=primary)
+    session = PostgresSession(connection, login, primary=primary)
     session.query(_SETTINGS.format(statement_timeout=int(timeouts.statement * 1000)))
     if connection.parameter_statuses.get("client_encoding") != "UTF8":
         session.close()

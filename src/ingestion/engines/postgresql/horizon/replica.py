@@ -57,7 +57,12 @@ def is_the_primary(session: Session, primary: Session) -> bool:
 
 def promoted(session: Session) -> TransientFailure:
     """The failure of a replica that leads now, beside the primary that the secret names or after it."""
-    problem = "the replica was promoted, and may lack what its primary has written"
+    return _left(session, "the replica was promoted, and may lack what its primary has written")
+
+
+def _left(session: Session, problem: str) -> TransientFailure:
+    """The failure of a server that follows the primary no more. The session ends: another may lead to one that does."""
+    session.close()
     return TransientFailure("take horizon", session.place, problem, _PROMOTED)
 
 
@@ -86,7 +91,7 @@ def wait_for(session: Session, end: LogEnd, *, patience: float = PATIENCE) -> st
         if int(cluster) != end.cluster or (timeline is not None and timeline != end.timeline):
             follows = f"it follows timeline {timeline} of cluster {cluster}"
             problem = f"{follows}, its primary writes timeline {end.timeline} of cluster {end.cluster}"
-            raise TransientFailure("take horizon", session.place, problem, _PROMOTED)
+            raise _left(session, problem)
         if timeline is not None and position is not None and int(position) >= end.position:
             return ""
         if time.monotonic() >= until:

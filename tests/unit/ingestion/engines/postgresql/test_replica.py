@@ -42,7 +42,9 @@ def test_a_replica_promises_what_its_primary_does_once_it_shows_it(
 ) -> None:
     server = shared_server()
     with standby(server) as replica:
-        session = database.session(port=replica.port, sslmode="disable", primary=f"{server.host}:{server.direct_port}")
+        primary = f"{server.host}:{server.direct_port}"
+        opened = partial(database.session, port=replica.port, sslmode="disable", primary=primary)
+        session = opened()
         database.run("CREATE TABLE told (n int)", f"GRANT SELECT ON told TO {server.extractor.user}")
         for number in range(1, 31):
             database.run(f"INSERT INTO told VALUES ({number})")
@@ -77,9 +79,9 @@ def test_a_replica_promises_what_its_primary_does_once_it_shows_it(
         replica.take_over()
         with pytest.raises(TransientFailure, match="was promoted"):
             replicas.wait_for(session, end)
-        with pytest.raises(TransientFailure, match="was promoted"):
-            read_bound(session, own_role_may_write=False)
-        session.close()
+        assert session.closed, "behind the name there may be another replica by now"
+        with closing(opened()) as another, pytest.raises(TransientFailure, match="was promoted"):
+            read_bound(another, own_role_may_write=False)
 
 
 def test_a_readers_name_may_stand_for_the_primary_itself(database: ScratchDatabase) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
@@ -9,7 +10,7 @@ from tests.support.extraction import SECRET, ScratchDatabase, scratch_database
 from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
-from core.errors import InvalidData, OutOfReach, PipelineBug, UnknownTable
+from core.errors import InvalidData, OutOfReach, PipelineBug, TransientFailure, UnknownTable
 from ingestion.engines.failures import AuthenticationFailed, StatementTimeOut
 from ingestion.engines.port import Timeouts
 from ingestion.engines.postgresql.select import COPY_OPTIONS
@@ -109,14 +110,64 @@ def test_errors_of_the_server_become_ours(database: ScratchDatabase) -> None:
 # ---------------------------------------------------------------- secrets
 
 
-def test_a_rotated_secret_is_read_once_more(database: ScratchDatabase) -> None:
-    secrets = MemorySecrets(**{SECRET: database.secret(password="old")})
-    secrets.read(SECRET)
+def test_a_session_is_opened_by_the_secret_as_it_is_now(database: ScratchDatabase) -> None:
+    """The server that a secret named before may still answer."""
+    secrets = MemorySecrets(**{SECRET: database.secret(dbname="postgres")})
+    connector = PostgresConnector(secrets, SECRET)
+    connector.open().close()
     secrets.values[SECRET] = database.secret()
-    session = PostgresConnector(secrets, SECRET).open()
-    assert session.query("SELECT 1") == [[1]]
-    assert secrets.reads == 2
+    session = connector.open()
+    assert session.query("SELECT current_database()::text") == [[database.dbname]]
+    assert connector.still_names(session)
     session.close()
+
+
+@pytest.mark.parametrize("changes", [{"dbname": "postgres"}, {"primary": "127.0.0.1:9"}, {"password": "rotated"}])
+def test_a_session_by_a_secret_that_was_changed_is_one_no_more(
+    database: ScratchDatabase, changes: dict[str, object]
+) -> None:
+    secrets = MemorySecrets(**{SECRET: database.secret()})
+    connector = PostgresConnector(secrets, SECRET)
+    with closing(connector.open()) as session:
+        secrets.values[SECRET] = database.secret(**changes)
+        assert not connector.still_names(session)
+
+
+def test_a_session_goes_where_its_servers_name_leads(
+    database: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that was moved to another server, while the one before still answers, and so a primary's."""
+    server = shared_server()
+    primary = f"localhost:{server.port}"
+    secrets = MemorySecrets(**{SECRET: database.secret(primary=primary, sslmode="verify-ca")})
+    connector = PostgresConnector(secrets, SECRET)
+    resolved = socket.getaddrinfo
+
+    def moved(host: str, port: int, **options: int) -> list[object]:
+        return [*resolved("192.0.2.1" if host == "localhost" else host, port, **options)]  # type: ignore[arg-type]
+
+    def unknown(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror("Temporary failure in name resolution")
+
+    with closing(connector.open()) as session:
+        assert session.primary() is not None
+        assert connector.still_names(session)
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "getaddrinfo", moved)
+            assert not connector.still_names(session)
+            patched.setattr(socket, "getaddrinfo", unknown)
+            assert connector.still_names(session), "nobody can tell"
+
+
+def test_a_session_stands_while_nobody_can_read_the_secret(database: ScratchDatabase) -> None:
+    secrets = MemorySecrets(**{SECRET: database.secret()})
+    connector = PostgresConnector(secrets, SECRET)
+    with closing(connector.open()) as session:
+        secrets.silent = True
+        assert connector.still_names(session)
+        connector.open().close()
+    with pytest.raises(TransientFailure, match="no answer"):
+        PostgresConnector(secrets, "another").open()
 
 
 @pytest.mark.parametrize("changes", [{"port": 1}, {"sslmode": "no"}, {"host": None}])
@@ -136,7 +187,7 @@ def test_a_wrong_secret_is_not_tried_twice(database: ScratchDatabase) -> None:
     with pytest.raises(AuthenticationFailed) as caught:
         PostgresConnector(secrets, SECRET).open()
     assert "wrong" not in str(caught.value)
-    assert secrets.reads == 2
+    assert secrets.reads == 1
 
 
 def test_a_secret_without_value_says_what_to_do() -> None:
