@@ -25,6 +25,7 @@ from cli.generations import (
     now,
     refuse_after_another,
     refuse_held,
+    refuse_late,
     refuse_smaller,
     tell_of_building,
     tell_of_built,
@@ -38,6 +39,7 @@ from cli.plans import (
     carry_out,
     keep_text,
     make_plan,
+    paused_datasets_of,
     short_path,
     show_plan,
     tell_of_uncompiled_layers,
@@ -83,7 +85,7 @@ def package(
     from deploy.layers.wheels import Platform
     from deploy.work_lock import alone_in
 
-    contracts = _checked_contracts(folder)
+    contracts = _checked_contracts(folder, now())
     place = (build_folder() / "packages").resolve()
     with alone_in(place, "deploy package"), steps() as progress:
         packages = _packaged(contracts, place, progress, layers_for=Platform(architecture=architecture))
@@ -138,10 +140,10 @@ def plan(
 
     with _alone("deploy plan", environment, var_file) as target:
         with steps() as progress:
-            terraform, packages, transition = _prepared(target, folder, progress)
+            terraform, packages, transition = _prepared(target, folder, progress, at := now())
             planned, text = make_plan(target, terraform, packages, progress)
         if file:
-            save_plan(planned.file, origin_of(target, packages), file)
+            save_plan(planned.file, origin_of(target, packages, paused_datasets_of(target)), file, at=at)
     changes = changes_to_apply(target, transition.wanted)
     costs = costs_to_apply(target, transition.wanted, changes)
     if not as_json:
@@ -164,7 +166,7 @@ def drift(
     from aws.topic import SnsTopic
 
     with _alone("deploy drift", environment, var_file) as target, steps() as progress:
-        terraform, packages, transition = _prepared(target, folder, progress)
+        terraform, packages, transition = _prepared(target, folder, progress, now())
         planned, text = make_plan(target, terraform, packages, progress)
     changes = (*planned.changes, *as_changes(transition.building))
     show_plan(changes, text, as_json=as_json)
@@ -205,10 +207,14 @@ def _apply(
     """Carry out a deployment that is agreed to; whether everything works then."""
     from deploy.plans import as_data, summary
     from deploy.refusals import refuse_to_lose_data
+    from deploy.saved_plans import planned_at
 
     environment = target.environment
     with steps() as progress:
-        terraform, packages, transition = _prepared(target, folder, progress)
+        at = planned_at(saved) if saved else now()
+        terraform, packages, transition = _prepared(target, folder, progress, at)
+        if saved:
+            refuse_late(target, transition, str(saved))
         if transition.building and not allow_destroy:
             packages = _foreseen(target, terraform, transition, progress)
         planned, text = make_plan(target, terraform, packages, progress, saved=saved)
@@ -260,7 +266,7 @@ def _destroy(target: Target, folder: Path, *, yes: bool) -> None:
     outputs = terraform.output()
     if not target.may_lose_data:
         refuse_while_data_exist(target, outputs.get("buckets", {}))
-    contracts = _checked_contracts(folder)
+    contracts = _checked_contracts(folder, now())
     with steps() as progress:
         packages = _packaged(contracts, target.folder, progress, layers_for=None)
         with progress.step("planning"):
@@ -333,11 +339,11 @@ def _alone(operation: str, environment: str, var_files: Sequence[Path] | None) -
         yield target
 
 
-def _checked_contracts(folder: Path) -> Contracts:
+def _checked_contracts(folder: Path, at: int) -> Contracts:
     """The contracts; prints every problem and exits with 2 where they cannot be kept."""
     from core.authoring.load import examine
 
-    contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
+    contracts, problems = examine(folder, today=dt.datetime.fromtimestamp(at, dt.UTC).date())
     print_problems(problems)
     if any(not problem.warning for problem in problems):
         raise typer.Exit(USAGE)
@@ -364,13 +370,13 @@ def _file_row(file: Path) -> dict[str, Any]:
     }
 
 
-def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages, Transition]:
+def _prepared(target: Target, folder: Path, progress: Steps, at: int) -> tuple[Terraform, Packages, Transition]:
     """Check the contracts, open the state, package the first step's code and plan the layers."""
-    wanted = _checked_contracts(folder)
+    wanted = _checked_contracts(folder, at)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
         target.refuse_names_of_another()
-    transition = transition_to(target, wanted)
+    transition = transition_to(target, wanted, at)
     return terraform, _packages(target, transition.first, progress), transition
 
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 _REFUSALS_SHOWN = 5
 
 
-def transition_to(target: Target, wanted: Contracts) -> Transition:
-    """The steps from what is deployed there to the wanted contracts."""
+def transition_to(target: Target, wanted: Contracts, at: int) -> Transition:
+    """The steps from what is deployed there to the wanted contracts, as planned at ``at`` (epoch seconds)."""
     contracts = deployed_contracts(target)
-    return transition_from(target.deployment() if contracts is not None else None, contracts, wanted)
+    return transition_from(target.deployment() if contracts is not None else None, contracts, wanted, at)
 
 
-def transition_from(deployed: Deployment | None, contracts: Contracts | None, wanted: Contracts) -> Transition:
+def transition_from(deployed: Deployment | None, contracts: Contracts | None, wanted: Contracts, at: int) -> Transition:
     """The steps from a deployment's contracts (None: nothing is deployed) to the wanted ones, by the lake's history."""
     from aws.objects import S3ObjectStore
     from core.evolution.deployments import Recorded, read_history
@@ -43,7 +43,7 @@ def transition_from(deployed: Deployment | None, contracts: Contracts | None, wa
             return ()
         return read_history(S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket), dataset)
 
-    return plan_transition(contracts, wanted, now=now(), history=history)
+    return plan_transition(contracts, wanted, now=at, history=history)
 
 
 def now() -> int:
@@ -113,6 +113,20 @@ def refuse_after_another(target: Target, transition: Transition) -> None:
             "its contracts",
             "are others than this deployment began with: somebody deployed while the tables were built",
             "Bring those changes into yours and give it again: what fits of the tables that were built is taken up",
+        )
+
+
+def refuse_late(target: Target, transition: Transition, plan: str) -> None:
+    """Raises ``Misuse`` where a saved plan's steps are not those of now: a grace period that it counts on is over."""
+    from core.evolution.generations import is_still_due
+
+    present = now()
+    if not is_still_due(transition, transition_to(target, transition.wanted, present), now=present):
+        raise Misuse(
+            f"apply a saved plan to {target.environment}",
+            plan,
+            "counts on a generation's grace period that is over, or gives one that nearly is",
+            "Plan again: starmend deploy plan --output FILE",
         )
 
 

@@ -109,7 +109,7 @@ def _apply(stack: Stack, plan: Plan, *, allow_destroy: bool, allow_fewer: bool, 
     from deploy.plans import counts, summary
 
     environment = stack.deployment.environment
-    transition = transition_from(stack.deployment, stack.deployment.contracts, stack.contracts(plan))
+    transition = transition_from(stack.deployment, stack.deployment.contracts, stack.contracts(plan), now())
     contracts = compare_contracts(stack.deployment.contracts, transition.wanted)
     if not as_json:
         show_changes(contracts)

@@ -25,13 +25,14 @@ def make_plan(
 
     with progress.step("planning" if saved is None else "reading the saved plan"):
         if saved is None:
-            planned = terraform.plan({**packages.variables, "paused_datasets": _paused(target)})
+            planned = terraform.plan({**packages.variables, "paused_datasets": paused_datasets_of(target)})
         else:
-            planned = terraform.read_plan(take_plan(saved, origin_of(target, packages), target.folder / "saved.plan"))
+            origin = origin_of(target, packages, paused_datasets_of(target))
+            planned = terraform.read_plan(take_plan(saved, origin, target.folder / "saved.plan"))
         return planned, keep_text(target, "plan.txt", planned.text)
 
 
-def _paused(target: Target) -> list[str]:
+def paused_datasets_of(target: Target) -> list[str]:
     """The datasets that are paused: a deployment leaves their schedules off."""
     from auditor.interventions.pauses import paused_datasets
     from aws.objects import S3ObjectStore

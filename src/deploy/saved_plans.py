@@ -1,6 +1,7 @@
 """Plans in files, so that what one machine showed another carries out after somebody has agreed.
 
-A file is a zip of Terraform's own plan and of what it was made from. It may hold values of the variables: keep it where
+A file is a zip of Terraform's own plan and of what it was made from, and when: contracts that say until when something
+holds are the same bytes only as of the same instant. It may hold values of the variables: keep it where
 the state may be read. Terraform itself refuses a plan whose state has changed since.
 """
 
@@ -9,31 +10,41 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.errors import Misuse
+from core.json import UNREADABLE
 from deploy.packaging import Packages
 from deploy.target import Target
 
 PLAN, ORIGIN = "plan", "origin.json"
+_AT = "planned_at"
+_REMEDY = "Make one: starmend deploy plan --output FILE"
 
 
-def origin_of(target: Target, packages: Packages) -> dict[str, str]:
-    """What a plan was made from: the environment, its account, the contracts, code and layers by their hashes."""
+def origin_of(target: Target, packages: Packages, paused: Iterable[str]) -> dict[str, str]:
+    """What a plan was made from: the environment, its account, the contracts, code and layers by their hashes.
+
+    The datasets that are ``paused``, too: Terraform would switch on what was paused since.
+    """
     hashes = {layer.name: layer.hash for layer in packages.layers} | {
         "contracts": hashlib.sha256(packages.contracts.read_bytes()).hexdigest(),
         "code": packages.code.hash,
     }
-    return {"environment": target.environment, "account": target.account.id, "region": target.region, **hashes}
+    place = {"environment": target.environment, "account": target.account.id, "region": target.region}
+    return {**place, "set of paused datasets": ", ".join(sorted(paused)), **hashes}
 
 
-def save_plan(plan: Path, origin: Mapping[str, str], out: Path) -> None:
-    """Write Terraform's plan and its origin into one file. Raises ``Misuse`` where it cannot be written."""
+def save_plan(plan: Path, origin: Mapping[str, str], out: Path, *, at: int) -> None:
+    """Write Terraform's plan, its origin and its instant (epoch seconds) into one file.
+
+    Raises ``Misuse`` where it cannot be written.
+    """
     try:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(plan, PLAN)
-            archive.writestr(ORIGIN, json.dumps(origin, indent=1))
+            archive.writestr(ORIGIN, json.dumps({**origin, _AT: at}, indent=1))
     except OSError as error:
         problem = error.strerror or str(error)
         raise Misuse("save the plan", str(out), problem, "Name a file that can be written") from error
@@ -44,16 +55,25 @@ def take_plan(file: Path, origin: Mapping[str, str], out: Path) -> Path:
 
     Raises ``Misuse`` where the file is none, or was made from something else than what is here now.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            stored = json.loads(archive.read(ORIGIN))
-            body = archive.read(PLAN)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        remedy = "Make one: starmend deploy plan --output FILE"
-        raise Misuse("apply a saved plan", str(file), f"is no saved plan: {error}", remedy) from error
+    body, stored, _ = _opened(file)
     other = sorted(name for name in {*stored, *origin} if stored.get(name) != origin.get(name))
     if other:
         problem = f"was made for another {', '.join(other)} than what is here"
         raise Misuse("apply a saved plan", str(file), problem, "Check out what it was made from, or plan again")
     out.write_bytes(body)
     return out
+
+
+def planned_at(file: Path) -> int:
+    """When a saved plan was made, in epoch seconds. Raises ``Misuse`` where the file is none."""
+    return _opened(file)[2]
+
+
+def _opened(file: Path) -> tuple[bytes, dict[str, str], int]:
+    """Terraform's plan, what it was made from, and when."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            origin = json.loads(archive.read(ORIGIN))
+            return archive.read(PLAN), origin, int(origin.pop(_AT))
+    except (OSError, zipfile.BadZipFile, *UNREADABLE) as error:
+        raise Misuse("apply a saved plan", str(file), f"is no saved plan: {error}", _REMEDY) from error

@@ -111,6 +111,19 @@ def plan_transition(
     return Transition(replace(deployed, contracts=tuple(held)), placed, building)
 
 
+def is_still_due(planned: Transition, again: Transition, *, now: int) -> bool:
+    """Whether a transition that was planned earlier may be taken at ``now``; ``again`` is the one of now.
+
+    Not where a generation that was written then is not any more, nor where less than an hour is left of the grace
+    period that it gives to what readers see until then.
+    """
+    if planned.building != again.building:
+        return False
+    steps = ((contract.beside, other.beside) for contract, other in zip(planned.first, again.first, strict=True))
+    given = [then.until for then, present in steps if then and present and then.until != present.until]
+    return all(now <= epoch(until) - _MARGIN for until in given)
+
+
 def folders_of(contract: Contract) -> set[str]:
     """The folders of a contract's tables."""
     return {table.folder for table in contract.tables}

@@ -18,7 +18,7 @@ from tests.support.commands import Command
 from tests.support.lake import quote
 from tests.support.simulated_aws import REGION
 from tests.unit.cli.conftest import REPOSITORY, Account, rendered
-from tests.unit.core.evolution.test_generations import by_day
+from tests.unit.core.evolution.test_generations import by_day, rekeyed
 
 import cli.deploy
 from auditor.interventions.pauses import Pauses, change_pauses
@@ -27,7 +27,9 @@ from aws.objects import S3ObjectStore
 from core.contract.codec import load_rendered
 from core.contract.model import Contracts
 from core.evolution.deployments import read_deployments
+from core.evolution.generations import plan_transition
 from core.rendering.render import render
+from core.time import epoch
 from core.warehouse.pointer import ROOT
 from deploy.target import Target
 from deploy.terraform import Change, Plan
@@ -70,6 +72,9 @@ class Terraform:
         file = Path(variables["contracts_file"]).with_suffix(".plan")
         return Plan(file, (*changes, *(self.deletes if is_last else ())))
 
+    def read_plan(self, file: Path) -> Plan:
+        return Plan(file, (Change("aws_s3_object.contracts", ("update",)),))
+
     def apply(self, plan: Plan, *, on_line: Callable[[str], None]) -> None:
         """The contracts first, then what names them, as ``terraform/description.tf`` has it."""
         s3, bucket = self.account.client_of("s3"), self.account.deployment.buckets["code"]
@@ -92,9 +97,15 @@ class Terraform:
 
 
 @dataclass(frozen=True)
+class Code:
+    hash: str = "c0de"
+
+
+@dataclass(frozen=True)
 class Packages:
     contracts: Path
     layers: tuple[()] = ()
+    code: Code = Code()
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -133,7 +144,7 @@ def terraform(account: Account, wanted: Contracts, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("cli.deploy._record_contracts", recorded)
     monkeypatch.setattr("cli.deploy.build", built)
-    monkeypatch.setattr("cli.deploy._checked_contracts", lambda _folder: wanted)
+    monkeypatch.setattr("cli.deploy._checked_contracts", lambda *_: wanted)
     monkeypatch.setattr("cli.deploy._packaged", packaged)
     monkeypatch.setattr("cli.deploy._smoke", lambda *_: [])
     monkeypatch.setattr("cli.deploy.costs_to_apply", lambda *_: [])
@@ -301,3 +312,72 @@ def test_a_deployment_leaves_the_schedules_of_paused_datasets_off(
     change_pauses(records(account), "quotes", lambda _: Pauses().paused(1, by="alice", reason="").resumed(2))
     assert starmend("deploy", "apply", *options).code == 0
     assert terraform.variables["paused_datasets"] == ["sales"]
+
+
+HOUR = 3600
+SWITCHED = 1_790_000_000
+
+
+@pytest.fixture
+def by_plan(
+    terraform: Terraform,
+    account: Account,
+    starmend: Command,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Any]:
+    """A key was switched at ``SWITCHED``; the way back, which builds nothing, is planned and applied seconds later."""
+    before = load_rendered(rendered().encode())
+    file = Path("switched.json")
+    file.write_text(render(plan_transition(before, rekeyed(before), now=SWITCHED).last(SWITCHED)), encoding="utf-8")
+    terraform.apply(Plan(file, ()), on_line=lambda _line: None)
+    monkeypatch.setattr("cli.deploy._checked_contracts", lambda *_: before)
+
+    def carried_out(planned: int, applied: int, meanwhile: Callable[[], object] = lambda: None) -> Any:
+        def give(verb: str, after: int, *more: str) -> Any:
+            for module in ("cli.deploy", "cli.generations"):
+                monkeypatch.setattr(f"{module}.now", lambda: SWITCHED + after)
+            return starmend("deploy", verb, *options[:-2], "--json", *more)
+
+        assert give("plan", planned, "--output", "saved.plan").code == 0
+        meanwhile()
+        return give("apply", applied, "--plan", "saved.plan", "--yes")
+
+    return carried_out
+
+
+def test_a_saved_plan_of_going_back_within_the_grace_period_can_be_applied_later(
+    by_plan: Callable[..., Any], terraform: Terraform
+) -> None:
+    """The contracts say until when the other generation is written: as of another minute they were other bytes."""
+    said = by_plan(HOUR, 2 * HOUR)
+    assert said.code == 0, said.err
+    sales = load_rendered(terraform.deployed().encode()).dataset("sales")
+    assert [table.generation for table in sales.tables if table.name == "fact_sales_order"] == [""]
+    assert sales.beside is not None
+    assert epoch(sales.beside.until) == SWITCHED + 7 * HOUR
+
+
+@pytest.mark.parametrize(("planned", "applied"), [(0, 5.5), (5, 6.5)])
+def test_a_saved_plan_is_refused_where_a_grace_period_is_over_that_it_counts_on(
+    planned: int, applied: float, by_plan: Callable[..., Any], terraform: Terraform
+) -> None:
+    """The one would give what readers see half an hour, the other counts on what nobody writes any more."""
+    before = terraform.deployed()
+    said = by_plan(planned * HOUR, int(applied * HOUR))
+    assert (said.code, "Plan again" in said.err) == (2, True), said.err
+    assert terraform.deployed() == before
+
+
+def test_a_saved_plan_is_refused_where_a_dataset_was_paused_since(
+    by_plan: Callable[..., Any], account: Account, terraform: Terraform
+) -> None:
+    """Terraform would switch its schedules on again."""
+    before = terraform.deployed()
+
+    def pause() -> None:
+        change_pauses(records(account), "quotes", lambda pauses: pauses.paused(1, by="alice", reason=""))
+
+    said = by_plan(HOUR, 2 * HOUR, pause)
+    assert (said.code, "another set of paused datasets" in said.err) == (2, True), said.err
+    assert terraform.deployed() == before

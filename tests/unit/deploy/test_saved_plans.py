@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Misuse
-from deploy.saved_plans import save_plan, take_plan
+from deploy.saved_plans import planned_at, save_plan, take_plan
 
 ORIGIN = {"environment": "prod", "account": "1", "region": "eu-west-1", "contracts": "c", "code": "d", "base": "e"}
 
@@ -15,8 +15,12 @@ ORIGIN = {"environment": "prod", "account": "1", "region": "eu-west-1", "contrac
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     (tmp_path / "plan").write_bytes(b"terraform's own")
-    save_plan(tmp_path / "plan", ORIGIN, tmp_path / "saved.zip")
+    save_plan(tmp_path / "plan", ORIGIN, tmp_path / "saved.zip", at=1_790_000_000)
     return tmp_path / "saved.zip"
+
+
+def test_a_saved_plan_says_when_it_was_made(saved: Path) -> None:
+    assert planned_at(saved) == 1_790_000_000
 
 
 def test_a_saved_plan_comes_back_byte_by_byte_where_everything_is_as_it_was(saved: Path, tmp_path: Path) -> None:
@@ -43,4 +47,4 @@ def test_what_is_no_saved_plan_is_refused_with_the_way_to_make_one(body: bytes |
 def test_a_plan_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "plan").write_bytes(b"terraform's own")
     with pytest.raises(Misuse, match="Name a file that can be written"):
-        save_plan(tmp_path / "plan", ORIGIN, tmp_path / "missing/saved.zip")
+        save_plan(tmp_path / "plan", ORIGIN, tmp_path / "missing/saved.zip", at=1)
