@@ -340,7 +340,7 @@ def _alone(operation: str, environment: str, var_files: Sequence[Path] | None) -
 
 
 def _checked_contracts(folder: Path, at: int) -> Contracts:
-    """The contracts; prints every problem and exits with 2 where they cannot be kept."""
+    """The contracts as of ``at``; prints every problem and exits with 2 where they cannot be kept."""
     from core.authoring.load import examine
 
     contracts, problems = examine(folder, today=dt.datetime.fromtimestamp(at, dt.UTC).date())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,22 +41,13 @@ def pause(
     Its schedules are switched off, and a deploy leaves them off. Audits go on by what is there; they do not miss what
     would have come since. Status and mails say so.
     """
-    from auditor.interventions.pauses import Pauses, change_pauses
+    from auditor.interventions import switching
     from aws.account import identity_of
 
     deployed, records, schedules = _of(environment)
     datasets_of(deployed, dataset, operation="pause")
     now, by = int(utc_now().timestamp()), identity_of(deployed.clients)
-    running = [name for name in schedules.of_dataset(dataset) if schedules.is_on(name)]
-
-    def paused(before: Pauses) -> Pauses:
-        after = before.paused(now, by=by, reason=reason)
-        last = after.pauses[-1]
-        names = tuple(sorted({*last.schedules, *running}))
-        return Pauses((*after.pauses[:-1], replace(last, schedules=names)))
-
-    pauses = change_pauses(records, dataset, paused)  # first: what is off and in no pause, no resume switches on again
-    switched = [name for name in running if schedules.switch(name, on=False)]
+    pauses, switched = switching.pause(records, schedules, dataset, now=now, by=by, reason=reason)
     _tell(dataset, pauses, switched, as_json=as_json)
 
 
@@ -68,16 +58,14 @@ def resume(dataset: Named, environment: Environment = DEFAULT, as_json: Json = F
     What the pause left out is missing from then on, and is fetched as any gap is. Schedules that were off before the
     pause stay off.
     """
-    from auditor.interventions.pauses import change_pauses, read_pauses
+    from auditor.interventions import switching
 
     deployed, records, schedules = _of(environment)
     datasets_of(deployed, dataset, operation="resume")
-    standing = read_pauses(records, dataset).standing
-    if standing is None:
+    outcome = switching.resume(records, schedules, dataset, now=int(utc_now().timestamp()))
+    if outcome is None:
         raise Misuse("resume", dataset, "is not paused", "starmend status shows what is")
-    switched = [name for name in standing.schedules if schedules.switch(name, on=True)]
-    now = int(utc_now().timestamp())
-    _tell(dataset, change_pauses(records, dataset, lambda before: before.resumed(now)), switched, as_json=as_json)
+    _tell(dataset, *outcome, as_json=as_json)
 
 
 def _of(environment: str) -> tuple[Deployment, S3ObjectStore, Schedules]:

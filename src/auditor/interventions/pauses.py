@@ -8,7 +8,7 @@ where it stopped, so that all that the pause left out is found missing and fetch
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,8 @@ MOST_KEPT = 50  # of a dataset, the newest
 class Pause:
     """One pause: ``[since, until)`` in epoch seconds; without ``until`` it stands. ``by`` is an identity of AWS.
 
-    ``schedules`` are those that it switched off: those that were off before stay off when it ends.
+    ``schedules`` are those that it switched off: those that were off before stay off when it ends. ``settled``: it is
+    over, and they are on again.
     """
 
     since: int
@@ -33,6 +34,7 @@ class Pause:
     reason: str = ""
     until: int | None = None
     schedules: tuple[str, ...] = ()
+    settled: bool = False
 
     def __str__(self) -> str:
         """``paused since 2026-11-20T15:00:00Z by admin: maintenance``."""
@@ -42,15 +44,16 @@ class Pause:
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
         until = iso(self.until) if self.until is not None else None
-        schedules = list(self.schedules)
-        return {"since": iso(self.since), "until": until, "by": self.by, "reason": self.reason, "schedules": schedules}
+        data = {"since": iso(self.since), "until": until, "by": self.by, "reason": self.reason}
+        return data | {"schedules": list(self.schedules), "settled": self.settled}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Pause:
-        """Read what ``to_data`` gave."""
+        """Read what ``to_data`` gave; earlier releases ended a pause when its schedules were on again."""
         until = epoch(data["until"]) if data.get("until") else None
         schedules = tuple(data.get("schedules", ()))
-        return cls(epoch(data["since"]), data["by"], data.get("reason", ""), until, schedules)
+        settled = bool(data.get("settled", until is not None))
+        return cls(epoch(data["since"]), data["by"], data.get("reason", ""), until, schedules, settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,37 @@ class Pauses:
         """The pause that stands; None where there is none."""
         return self.pauses[-1] if self.pauses and self.pauses[-1].until is None else None
 
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """The schedules that the last pause switched off."""
+        return self.pauses[-1].schedules if self.pauses else ()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no pause stands, nor waits for its schedules to be switched on again."""
+        return not self.pauses or self.pauses[-1].settled
+
     def paused(self, now: int, *, by: str, reason: str) -> Pauses:
-        """The same with a pause from now on; where one stands, nothing changes."""
-        return self if self.standing else Pauses((*self.pauses, Pause(now, by, reason))[-MOST_KEPT:])
+        """The same with a pause from now on; where one stands, nothing changes.
+
+        It takes over the schedules of one that has ended and is not settled: they are off on behalf of that.
+        """
+        if self.standing:
+            return self
+        schedules = () if self.is_settled else self.schedules
+        return Pauses((*self.pauses, Pause(now, by, reason, schedules=schedules))[-MOST_KEPT:])
+
+    def naming(self, schedules: Iterable[str]) -> Pauses:
+        """The same where the pause that stands, if any does, has switched these off too."""
+        last = self.standing
+        names = tuple(sorted({*self.schedules, *schedules}))
+        return Pauses((*self.pauses[:-1], replace(last, schedules=names))) if last else self
+
+    def settled(self) -> Pauses:
+        """The same where the schedules of the last pause are on again, if it has ended."""
+        if not self.pauses or self.standing:
+            return self
+        return Pauses((*self.pauses[:-1], replace(self.pauses[-1], settled=True)))
 
     def resumed(self, now: int) -> Pauses:
         """The same with no pause from now on."""

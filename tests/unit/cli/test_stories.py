@@ -147,7 +147,7 @@ def test_a_pause_that_ends_half_way_leaves_no_schedule_off_for_ever(
     def unreachable(*_: object, **__: object) -> None:
         raise TransientFailure("write pauses", "audit/pauses/quotes.json", "no answer", "Again")
 
-    for place in ("auditor.interventions.pauses.change_pauses", "aws.schedules.Schedules.switch"):
+    for place in ("auditor.interventions.switching.change_pauses", "aws.schedules.Schedules.switch"):
         with monkeypatch.context() as broken:
             broken.setattr(place, unreachable)
             assert starmend("pause", "quotes").code != 0
