@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from aws.failures import code_of, reaching, status_of
+from aws.objects import raise_undeleted
 from core.errors import PipelineBug
 
 _OLD_STATE_DAYS = 90
@@ -125,4 +126,4 @@ def erase(client: Any, name: str, key: str) -> None:
             if version["Key"] == key
         )
         while batch := list(islice(versions, 1000)):
-            client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
+            raise_undeleted(name, client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from aws.failures import reaching
+from aws.failures import ItemRefusal, reaching, to_offer_again
 from core.errors import TransientFailure
 from core.ports import BusEvent
 
@@ -26,15 +26,15 @@ class EventBridgeBus:
         self._bus = bus
 
     def put(self, events: Sequence[BusEvent]) -> Sequence[int]:
-        refused: list[int] = []
+        refused: list[ItemRefusal] = []
         for batch in batches(events):
             try:
                 refused += self._put(events, batch)
-            except TransientFailure:
-                refused += batch
-        return refused
+            except TransientFailure as error:
+                refused += (ItemRefusal(index, "", str(error)) for index in batch)
+        return to_offer_again("put events", self._bus, refused, grant="events:PutEvents")
 
-    def _put(self, events: Sequence[BusEvent], batch: range) -> list[int]:
+    def _put(self, events: Sequence[BusEvent], batch: range) -> list[ItemRefusal]:
         entries = [
             {"Source": SOURCE, "DetailType": event.kind, "Detail": event.detail, "EventBusName": self._bus}
             for event in events[batch.start : batch.stop]
@@ -43,7 +43,11 @@ class EventBridgeBus:
             answer = self._client.put_events(Entries=entries)
         if not answer["FailedEntryCount"]:
             return []
-        return [index for index, entry in zip(batch, answer["Entries"], strict=True) if entry.get("ErrorCode")]
+        return [
+            ItemRefusal(index, code, entry.get("ErrorMessage", ""), is_final=True)
+            for index, entry in zip(batch, answer["Entries"], strict=True)
+            if (code := entry.get("ErrorCode"))
+        ]
 
 
 def size_of(event: BusEvent) -> int:

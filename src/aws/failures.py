@@ -7,8 +7,9 @@ list the bucket (Amazon S3 API Reference, GetObject), so that a refusal never sa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -29,6 +30,11 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchVersion"})
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMS.AccessDeniedException", "403", "Forbidden"}
     | {"AuthorizationError", "AuthorizationErrorException", "AllAccessDisabled"}
+    | {"NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException", "KmsAccessDenied"}
+)
+# An item of a batch has no status of its own: by these codes the service failed, and not its caller.
+_FAILED = frozenset(
+    {"InternalError", "InternalFailure", "InternalServerError", "InternalServiceError", "InternalServiceException"}
 )
 _NAMED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 # What S3's requests are authorized as (Service Authorization Reference): it does not always say so, and to HEAD never.
@@ -90,6 +96,57 @@ def _grant(error: ClientError) -> str:
     return named[1] if named else error.operation_name
 
 
+@dataclass(frozen=True, slots=True)
+class ItemRefusal:
+    """An item that a batch call did not take, by its ``index`` in what was given; the call itself succeeded.
+
+    ``is_final``: the service says that offering it again is of no use. ``place`` is what errors call it.
+    """
+
+    index: int
+    code: str
+    message: str = ""
+    is_final: bool = False
+    place: str = ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same item may be taken later."""
+        if self.code in _DENIED | _EXPIRED:
+            return False
+        return not self.is_final or _passes(self.code) or self.code in _FAILED
+
+
+def to_offer_again(operation: str, place: str, refusals: Sequence[ItemRefusal], *, grant: str) -> list[int]:
+    """The indexes of the items that were not taken, where any of them may be taken later.
+
+    Raises what :func:`reaching` raises for a whole call, for the gravest of them, where none may: what is refused stays
+    refused, however often it is offered. ``grant`` is the action that the items need.
+    """
+    if any(refusal.passes for refusal in refusals):
+        return [refusal.index for refusal in refusals]
+    raise_final(operation, place, refusals, grant=grant)
+    return []
+
+
+def raise_final(operation: str, place: str, refusals: Sequence[ItemRefusal], *, grant: str) -> None:
+    """Raise for the gravest of the items that no repetition helps; nothing where there is none."""
+    final = [refusal for refusal in refusals if not refusal.passes]
+    if not final:
+        return
+    first = next((refusal for refusal in final if refusal.code in _DENIED), final[0])
+    message = f"{len(refusals):,} items were not taken: {first.code}: {first.message}"
+    error = {"Error": {"Code": first.code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    if first.code in _DENIED:
+        raise NotGranted(operation, first.place or place, message, _remedy(grant))
+    with reaching(operation, first.place or place):
+        raise ClientError(error, operation)
+
+
+def _remedy(grant: str) -> str:
+    return f"Grant {grant} (functions: terraform/; people: starmend deploy policy operator)"
+
+
 @contextmanager
 def reaching(operation: str, place: str) -> Iterator[None]:
     """Turn whatever botocore raises inside into ``OutOfReach``, ``PipelineBug`` or its child ``NotGranted``."""
@@ -101,8 +158,7 @@ def reaching(operation: str, place: str) -> Iterator[None]:
         if code in _EXPIRED:
             raise PipelineBug(operation, place, message, _LOG_IN) from error
         if code in _DENIED:
-            remedy = f"Grant {_grant(error)} (functions: terraform/; people: starmend deploy policy operator)"
-            raise NotGranted(operation, place, message, remedy) from error
+            raise NotGranted(operation, place, message, _remedy(_grant(error))) from error
         if 400 <= status_of(error) < 500 and not _passes(code):
             raise PipelineBug(operation, place, message, "See the service's error code") from error
         raise OutOfReach(

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aws.failures import MISSING, code_of, reaching, status_of
+from aws.failures import MISSING, ItemRefusal, code_of, raise_final, reaching, status_of
 from core.errors import TransientFailure
 from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
 
@@ -112,13 +112,25 @@ class S3ObjectStore:
                 answer = self._client.delete_objects(
                     Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
                 )
-            if errors := answer.get("Errors"):
-                first = errors[0]
-                problem = f"{len(errors)} were not deleted: {first.get('Code')}"
-                raise TransientFailure("delete objects", self._place(first.get("Key", "")), problem, "Run it again")
+            raise_undeleted(self.bucket, answer)
 
     def _place(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
+
+
+def raise_undeleted(bucket: str, answer: Mapping[str, Any]) -> None:
+    """Raise where DeleteObjects, which itself succeeded, says that it left objects (``Errors``)."""
+    refusals = [
+        ItemRefusal(
+            index, error.get("Code", ""), error.get("Message", ""), True, f"s3://{bucket}/{error.get('Key', '')}"
+        )
+        for index, error in enumerate(answer.get("Errors") or ())
+    ]
+    if refusals:
+        place = refusals[0].place
+        raise_final("delete objects", place, refusals, grant="s3:DeleteObject")
+        problem = f"{len(refusals)} were not deleted: {refusals[0].code}"
+        raise TransientFailure("delete objects", place, problem, "Run it again")
 
 
 def _stat(key: str, answer: Mapping[str, Any]) -> ObjectStat:

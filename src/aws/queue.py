@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws.failures import reaching
+from aws.failures import ItemRefusal, reaching, to_offer_again
 
 _SEND_AT_ONCE = 10  # SendMessageBatch's limit
 
@@ -24,7 +24,7 @@ class SqsQueue:
         self._group = group
 
     def send(self, messages: Sequence[Mapping[str, object]]) -> Sequence[int]:
-        refused: list[int] = []
+        refused: list[ItemRefusal] = []
         for start in range(0, len(messages), _SEND_AT_ONCE):
             entries = [
                 {"Id": str(index), "MessageBody": json.dumps(message), **self._group_of(message)}
@@ -32,8 +32,13 @@ class SqsQueue:
             ]
             with reaching("send messages", self._url):
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            refused += [int(refusal["Id"]) for refusal in answer.get("Failed", [])]
-        return refused
+            refused += [
+                ItemRefusal(
+                    int(entry["Id"]), entry.get("Code", ""), entry.get("Message", ""), entry.get("SenderFault", False)
+                )
+                for entry in answer.get("Failed", [])
+            ]
+        return to_offer_again("send messages", self._url, refused, grant="sqs:SendMessage")
 
     def _group_of(self, message: Mapping[str, object]) -> dict[str, str]:
         return {"MessageGroupId": str(message[self._group])} if self._group else {}

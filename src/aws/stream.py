@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws.clients import Clients
-from aws.failures import reaching
+from aws.failures import ItemRefusal, reaching, to_offer_again
 from core.contract.model import Feed
 from core.ports import Stream, StreamRecord
 
@@ -25,7 +25,7 @@ class KinesisStream:
                 StreamName=self._name,
                 Records=[{"Data": record.data, "PartitionKey": record.key} for record in records],
             )
-        return [index for index, result in enumerate(answer["Records"]) if result.get("ErrorCode")]
+        return _refused(self._name, answer["Records"], grant="kinesis:PutRecords")
 
 
 class FirehoseStream:
@@ -43,7 +43,17 @@ class FirehoseStream:
             answer = self._client.put_record_batch(
                 DeliveryStreamName=self._name, Records=[{"Data": record.data} for record in records]
             )
-        return [index for index, result in enumerate(answer["RequestResponses"]) if result.get("ErrorCode")]
+        return _refused(self._name, answer["RequestResponses"], grant="firehose:PutRecordBatch")
+
+
+def _refused(name: str, results: Sequence[Mapping[str, Any]], *, grant: str) -> list[int]:
+    """The records that were not taken; what is documented of a record passes by itself (PutRecordsResultEntry)."""
+    refusals = [
+        ItemRefusal(index, result["ErrorCode"], result.get("ErrorMessage", ""))
+        for index, result in enumerate(results)
+        if result.get("ErrorCode")
+    ]
+    return to_offer_again("put records", name, refusals, grant=grant)
 
 
 def open_stream(clients: Clients, name: str, feed: Feed) -> Stream:
