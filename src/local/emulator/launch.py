@@ -13,12 +13,14 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from local.emulator.process import IDENTITY
+from local.emulator.serving import serve
 from local.emulator.settings import MINISTACK_VERSION, Settings
 
 log = logging.getLogger("starmend.emulator")
@@ -66,21 +68,13 @@ def refuse_other_versions() -> None:
 
 
 async def _serve(listener: int, token: str) -> None:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
     from ministack import app as ministack
 
-    config = Config()
-    config.bind = [f"fd://{listener}"]
-    config.keep_alive_timeout = 75
-    config.backlog = 512
-    config.graceful_timeout = 1
-    config.loglevel = "WARNING"
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await serve(_with_identity(ministack.app, token), config, shutdown_trigger=stopping.wait)
+    await serve(_with_identity(ministack.app, token), socket.socket(fileno=listener), stopping.wait())
 
 
 def _with_identity(app: Any, token: str) -> Any:
