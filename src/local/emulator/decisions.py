@@ -7,8 +7,9 @@ them, for no policy is asked about those; nor are calls that AWS's services make
 from __future__ import annotations
 
 import json
+import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 FILE = "decisions.jsonl"
@@ -34,16 +35,16 @@ class Ledger:
     """Writes each different decision once, as a line of JSON; safe to share between threads."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)  # open for as long as the emulator runs
         self._written: set[Decision] = set()
         self._guard = threading.Lock()
 
     def write(self, decision: Decision) -> None:
         if decision in self._written:
             return
-        with self._guard, self._file.open("a", encoding="utf-8") as out:
+        with self._guard:
             self._written.add(decision)
-            out.write(json.dumps(asdict(decision)) + "\n")
+            os.write(self._file, json.dumps(vars(decision)).encode() + b"\n")
 
 
 def read(state_dir: Path) -> list[Decision]:

@@ -1,13 +1,15 @@
 """Memory of the functions' processes: measured while they work, and ended where it is more than Terraform sets.
 
-Lambda's micro-VM ends a process that needs more than the function has. Here its resident set is read every few
-milliseconds while an invocation runs and, since a peak may be shorter than that, the kernel's own high-water mark at
-the end. The limit of an address space (``RLIMIT_AS``) cannot serve: Arrow's allocator reserves what it never touches.
+Lambda's micro-VM ends a process that needs more than the function has. Here its resident set is read twenty times a
+second while an invocation runs and, since a peak may be shorter than that, the kernel's own high-water mark at the end.
+The limit of an address space (``RLIMIT_AS``) cannot serve: Arrow's allocator reserves what it never touches.
 """
 
 from __future__ import annotations
 
+import resource
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import Protocol
 
 import psutil
 
-SECONDS = 0.02
+SECONDS = 0.05
 MIB = 1 << 20
+PAGE = resource.getpagesize()
 
 
 class Watched(Protocol):
@@ -61,7 +64,7 @@ class MemoryWatch:
                 used = resident(environment.pid)
                 if used > environment.memory_limit:
                     environment.kill(used)
-            threading.Event().wait(SECONDS)
+            time.sleep(SECONDS)
 
 
 def resident(pid: int | None, *, peak: bool = False) -> int:
@@ -69,11 +72,20 @@ def resident(pid: int | None, *, peak: bool = False) -> int:
     if pid is None:
         return 0
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        return _peak(pid) if peak else _now(pid)
     except OSError:
         return _resident_elsewhere(pid)
-    wanted = "VmHWM:" if peak else "VmRSS:"
-    lines = [line for line in status.splitlines() if line.startswith(wanted)]
+
+
+def _now(pid: int) -> int:
+    """By the shortest of the kernel's files, unbuffered: the emulator reads it all the time."""
+    with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123  # a path's own costs as much again
+        return int(file.read().split()[1]) * PAGE
+
+
+def _peak(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(lines[0].split()[1]) * 1024 if lines else 0
 
 
