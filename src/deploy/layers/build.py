@@ -110,7 +110,10 @@ def used_services() -> frozenset[str]:
 
 
 def _clients_built(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    source = path.read_text(encoding="utf-8")
+    if "clients" not in source:  # next to none builds any, and to parse them all takes a second
+        return
+    for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Call(
                 func=ast.Name(id="clients") | ast.Attribute(attr="clients"), args=[ast.Constant(value=str(service))]
