@@ -12,8 +12,12 @@ import functools
 import gc
 import os
 import types
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import botocore.client
+import botocore.endpoint_provider
 import botocore.hooks
 import botocore.loaders
 import botocore.session
@@ -29,6 +33,7 @@ settings.register_profile("fresh", deadline=None, max_examples=100)
 settings.load_profile("house")
 
 STACK_SECONDS = 1_800
+NICE = 10
 # Terraform's provider loads its schemas at each command, and a sixth of that is garbage collection (Go's default: 100).
 os.environ.setdefault("GOGC", "400")
 
@@ -73,8 +78,32 @@ def _remember_names_and_handlers() -> None:
     botocore.hooks.accepts_kwargs = accepts
 
 
+def _remember_rules_and_methods() -> None:
+    """What each new client computes anew of its service's description: a half of it, and a command makes several."""
+    rules: dict[int, tuple[Any, Any]] = {}  # by the description's id, which is kept with them
+    methods: dict[int, tuple[Any, Any]] = {}
+    read, create = botocore.endpoint_provider.EndpointProvider.__init__, botocore.client.ClientCreator._create_methods
+
+    def provide(self: Any, ruleset_data: Any, partition_data: Any, excluded_params: Any = None) -> None:
+        if id(ruleset_data) not in rules:
+            read(self, ruleset_data, partition_data, excluded_params)
+            rules[id(ruleset_data)] = ruleset_data, self.ruleset
+        self.ruleset = rules[id(ruleset_data)][1]
+        self._excluded_params = excluded_params or frozenset()
+
+    def create_once(self: Any, service_model: Any) -> Any:
+        description = service_model._service_description
+        if id(description) not in methods:
+            methods[id(description)] = description, create(self, service_model)
+        return dict(methods[id(description)][1])
+
+    botocore.endpoint_provider.EndpointProvider.__init__ = provide
+    botocore.client.ClientCreator._create_methods = create_once
+
+
 botocore.session.create_loader = _descriptions
 _remember_names_and_handlers()
+_remember_rules_and_methods()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -86,12 +115,11 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: no garbage collection goes through it again, a tenth of the CPU.
+    """What was imported and collected stays: no garbage collection goes through it, a tenth of the CPU.
 
     Nor do the five at the end of the session, which look for what was not closed. When the process ends all of it is
     freed as ever, for libraries complain of what is not.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     atexit.register(gc.unfreeze)
@@ -107,9 +135,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
+@functools.lru_cache(maxsize=1)  # a file's tests are collected one after the other
+def _below(file: Path, root: Path) -> str:
+    return str(file.relative_to(root))
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     # Not when all are collected: by then pytest-xdist has read the marks.
-    file = str(item.path.relative_to(item.config.rootpath))
+    file = _below(item.path, item.config.rootpath)
     used = getattr(item, "fixturenames", ())
     shared = next((name for name in ("stack", "browser") if name in used), file)
     if file.startswith("tests/terraform/") and "account" in used:  # one provider for all of them
@@ -133,7 +166,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @functools.cache
 def _step_back() -> None:
-    os.nice(5)
+    """Take what others leave, for the rest of this process.
+
+    Where Linux shares the processor out among sessions (autogroups, sched(7)), a process's own niceness counts within
+    its session alone, and most of the chain's processes have one each: so this process gets one too, and all of it is
+    nice. A step of the chain's then waits a third less for its turn.
+    """
+    os.nice(NICE)
+    with suppress(OSError):  # it leads a session already, or the system knows no such thing
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")
 
 
 @pytest.hookimpl(tryfirst=True)
