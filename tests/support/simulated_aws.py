@@ -11,10 +11,21 @@ import pytest
 from botocore.loaders import Loader
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.base_backend import BaseBackend
 from moto.ssm.models import ssm_backends
 
 ClientOf = Callable[[str], Any]
 REGION = "us-east-1"
+_stock_urls = BaseBackend.urls.fget
+
+
+@functools.cache
+def _urls_of(kind: type[BaseBackend]) -> Any:
+    return _stock_urls(object.__new__(kind))
+
+
+# moto computes anew for each request what of AWS's addresses a service answers, and imports S3's anew.
+BaseBackend.urls = property(lambda backend: _urls_of(type(backend)))
 
 
 @functools.cache
