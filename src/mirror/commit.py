@@ -113,8 +113,11 @@ def _attempt(table: Table, mirror: Mirror, services: MirrorServices) -> Mirrored
 
 
 def _let_go(writing: Writing) -> int | None:
-    """The version without what has expired, the last one where nothing has; None: another run has made the next."""
-    if not _is_due(writing.mirror, writing.services):
+    """The version without what has expired, the last one where nothing has; None: another run has made the next.
+
+    Where the state is lost nobody knows what has: one that was written now would say that nothing is held.
+    """
+    if not writing.mirror.state_key or not _is_due(writing.mirror, writing.services):
         if _has_next(writing):
             return None
         _tell_again(writing.table, writing.mirror, writing.services)

@@ -10,14 +10,8 @@ from pyiceberg.table.metadata import TableMetadataV2
 
 from core.errors import InvalidData, PipelineBug
 from core.mirroring.catalog import MirrorCatalog
-from core.mirroring.names import (
-    STATE_PROPERTY,
-    hint_key,
-    metadata_key,
-    metadata_prefix,
-    version_of_hint,
-    version_of_metadata,
-)
+from core.mirroring.current import find_version
+from core.mirroring.names import STATE_PROPERTY, metadata_key
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader, PartitionStore
 from mirror.changes import LakeStore
@@ -60,9 +54,7 @@ def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
     For one that began again from 1 would come upon the versions of before. Raises ``PipelineBug`` where the metadata
     cannot be read.
     """
-    hint = None if least else objects.read(hint_key(table))
-    is_hinted = bool(least or hint)
-    version = least or (version_of_hint(table, hint.body) if hint else _last_version(table, objects))
+    version, is_hinted = (least, True) if least else find_version(objects, table)
     if not version:
         return Mirror(0, None, MirrorState())
     key = metadata_key(table, version)
@@ -80,10 +72,6 @@ def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
         raise PipelineBug("read mirror", key, f"is no table's metadata: {error}") from error
     place = metadata.properties.get(STATE_PROPERTY, "")
     return Mirror(version, metadata, *_read_state(place, objects), is_hinted)
-
-
-def _last_version(table: str, objects: ObjectReader) -> int:
-    return max((version_of_metadata(info.key) or 0 for info in objects.list(metadata_prefix(table))), default=0)
 
 
 def _read_state(key: str, objects: ObjectReader) -> tuple[MirrorState, str]:

@@ -9,7 +9,14 @@ from typing import Any
 
 from core.errors import InvalidData, PipelineBug
 from core.json import UNREADABLE
-from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key, version_of_hint
+from core.mirroring.names import (
+    STATE_PROPERTY,
+    hint_key,
+    metadata_key,
+    metadata_prefix,
+    version_of_hint,
+    version_of_metadata,
+)
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader
 
@@ -30,10 +37,9 @@ def read_current(objects: ObjectReader, table: str) -> CurrentMirror | None:
 
     Raises ``PipelineBug`` where the mirror cannot be read, ``TransientFailure`` where the store does not answer.
     """
-    hint = objects.read(hint_key(table))
-    if hint is None:
+    version, _ = find_version(objects, table)
+    if not version:
         return None
-    version = version_of_hint(table, hint.body)
     metadata = _metadata(objects, table, version)
     while (later := _metadata(objects, table, version + 1)) is not None:
         version, metadata = version + 1, later
@@ -45,6 +51,18 @@ def read_current(objects: ObjectReader, table: str) -> CurrentMirror | None:
         return None
     state = _state(objects, metadata.get("properties", {}).get(STATE_PROPERTY, ""), key)
     return CurrentMirror(version, state, frozenset(snapshot["sequence-number"] for snapshot in snapshots))
+
+
+def find_version(objects: ObjectReader, table: str) -> tuple[int, bool]:
+    """A version to begin with, and whether the hint names it; without a hint the last one that is there, 0 for none.
+
+    Whoever writes a mirror and whoever asks what it holds begin here: a lost hint is no lost mirror. Raises
+    ``PipelineBug`` where the hint names no version, ``TransientFailure`` where the store does not answer.
+    """
+    hint = objects.read(hint_key(table))
+    if hint is not None:
+        return version_of_hint(table, hint.body), True
+    return max((version_of_metadata(info.key) or 0 for info in objects.list(metadata_prefix(table))), default=0), False
 
 
 def _state(objects: ObjectReader, place: str, metadata: str) -> MirrorState:

@@ -52,6 +52,10 @@ class Claim:
         return {UNTIL: iso(self.until), CERTIFICATES: ", ".join(self.certificates), GROUP: self.group}
 
 
+class Overtaken(TransientFailure):
+    """Another run certifies the same tables further: what this one has proven is of no use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Certified:
     """The tags of a table name snapshot ``snapshot``, of which ``claim`` holds; it is new in metadata ``version``."""
@@ -66,8 +70,8 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
     """Tag the last snapshot of ``proven``, a version of the mirror that may not be the last any more.
 
     Where the tags name a twin of it already, of which the same was claimed, nothing is done. Raises
-    ``TransientFailure`` where the snapshot has expired while it was proven, where other runs were faster three times,
-    or where one of them has certified the table further meanwhile: its tag stays.
+    ``TransientFailure`` where the snapshot has expired while it was proven or other runs were faster three times, and
+    ``Overtaken`` where one of them has certified the table further meanwhile: its tag stays.
     """
     least = 0
     for _ in range(TRIES):
@@ -79,10 +83,12 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
         if known := _known(mirror.metadata, proven.metadata, claim):
             return Certified(table.name, mirror.version, known, claim)
         if _goes_back(mirror.metadata, proven.metadata, claim):
-            raise TransientFailure("certify snapshot", table.name, "another run has certified it further", _REMEDY)
+            raise Overtaken("certify snapshot", table.name, "another run has certified it further", _REMEDY)
         number = proven.metadata.current_snapshot_id
         if number is None or mirror.metadata.snapshot_by_id(number) is None:
             break
+        if not mirror.state_key:  # one that was written now would hold nothing of the last snapshot
+            raise TransientFailure("certify snapshot", table.name, "the state of its mirror is lost", _REMEDY)
         writing = Writing(table, mirror, mirror.metadata, services, services.unique())
         delete_expired(mirror, table.name, services)
         metadata = _write(writing, proven, claim)
