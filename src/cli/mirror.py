@@ -12,12 +12,14 @@ from cli.completion import complete_table
 from cli.deployed import deployment
 from cli.operating import table_of
 from cli.options import DEFAULT, Dataset, Environment, Json
+from cli.outcomes import Outcomes
 from cli.output import FINDINGS, FINE, show, steps
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
     from core.contract.model import Table
     from mirror.certified.star import CertifiedStar
+    from mirror.certified.step import Uncertified
     from mirror.commit import Mirrored, Waits
     from mirror.reading import MirrorServices
 
@@ -33,20 +35,20 @@ Tables = Annotated[
 def run(tables: Tables = [], environment: Environment = DEFAULT, as_json: Json = False) -> None:  # noqa: B006 never changed
     """Bring the Iceberg tables up to what the pointers lead to: a snapshot for each table that changed.
 
-    Exits with 1 where a table waits for older partitions to be made again, or a partition cannot be read. Its
-    neighbours go on.
+    Exits with 1 where a table waits for older partitions to be made again, or a partition cannot be read, and with 3
+    where a table failed. Its neighbours go on.
     """
     from mirror.commit import mirror_table
 
     deployed = deployment(environment)
     services = _services(deployed)
-    rows: list[dict[str, Any]] = []
+    outcomes = Outcomes()
     with steps() as progress:
         for table in _chosen(deployed, tables):
-            with progress.step(f"mirroring {table.name}"):
-                rows.append(_row(mirror_table(table, services)))
-    show("Mirrored", rows, as_json=as_json)
-    raise typer.Exit(FINDINGS if any(row["problem"] for row in rows) else FINE)
+            with progress.step(f"mirroring {table.name}"), outcomes.of(table=table.name, version=0, changed=0):
+                outcomes.rows.append(_row(mirror_table(table, services)))
+    show("Mirrored", outcomes.rows, as_json=as_json)
+    raise typer.Exit(outcomes.code)
 
 
 @app.command("status")
@@ -54,15 +56,19 @@ def run(tables: Tables = [], environment: Environment = DEFAULT, as_json: Json =
 def status(tables: Tables = [], environment: Environment = DEFAULT, as_json: Json = False) -> None:  # noqa: B006 never changed
     """Show how far each mirror is: its last snapshot, partitions that changed since, and what is certified.
 
-    ``location`` is what engines without a catalog open. Exits with 1 where partitions have changed since.
+    ``location`` is what engines without a catalog open. Exits with 1 where partitions have changed since, and with 3
+    where a mirror cannot be read. The others are shown.
     """
-    from mirror.standing import standing_of
+    from mirror.standing import Standing, standing_of
 
     deployed = deployment(environment)
     services = _services(deployed)
-    rows = [standing_of(table, services).to_data() for table in _chosen(deployed, tables)]
-    show("Mirrors", rows, as_json=as_json)
-    raise typer.Exit(FINDINGS if any(row["behind"] for row in rows) else FINE)
+    outcomes = Outcomes()
+    for table in _chosen(deployed, tables):
+        with outcomes.of(**Standing(table.name).to_data()):
+            outcomes.rows.append(standing_of(table, services).to_data() | {"problem": ""})
+    show("Mirrors", outcomes.rows, as_json=as_json)
+    raise typer.Exit(outcomes.code or (FINDINGS if any(row["behind"] for row in outcomes.rows) else FINE))
 
 
 @app.command("certify")
@@ -71,29 +77,29 @@ def certify(dataset: Dataset = "", environment: Environment = DEFAULT, as_json: 
     """Prove the certificates in the mirrors' last snapshots, and move the tag ``certified`` to them.
 
     All tables of a dataset go together. Exits with 1 where nothing of one can be certified, or a table could not follow
-    the others, naming why.
+    the others, naming why, and with 3 where a dataset failed. The others go on.
     """
-    from mirror.certified.step import Uncertified, certify_dataset
+    from mirror.certified.step import certify_dataset
 
     deployed = deployment(environment)
     services = _services(deployed)
-    rows: list[dict[str, Any]] = []
+    outcomes = Outcomes()
     with steps() as progress:
         for name in datasets_of(deployed, dataset, operation="certify"):
-            with progress.step(f"proving {name}"):
+            with progress.step(f"proving {name}"), outcomes.of(dataset=name, table="", snapshot=0, until=""):
                 outcome = certify_dataset(deployed.contracts, name, services, again=True)
-            if isinstance(outcome, Uncertified):
-                rows.append({"dataset": name, "table": "", "snapshot": 0, "until": "", "problem": outcome.problem})
-            else:
-                rows += _certified_rows(name, outcome)
-    show("Certified", rows, as_json=as_json)
-    raise typer.Exit(FINDINGS if any(row["problem"] for row in rows) else FINE)
+                outcomes.rows += _certified_rows(name, outcome)
+    show("Certified", outcomes.rows, as_json=as_json)
+    raise typer.Exit(outcomes.code)
 
 
-def _certified_rows(dataset: str, star: CertifiedStar) -> list[dict[str, Any]]:
+def _certified_rows(dataset: str, star: CertifiedStar | Uncertified) -> list[dict[str, Any]]:
     """A row for each table: what its tag claims, and why it does not claim more."""
     from core.time import iso
+    from mirror.certified.step import Uncertified
 
+    if isinstance(star, Uncertified):
+        return [{"dataset": dataset, "table": "", "snapshot": 0, "until": "", "problem": star.problem}]
     return [
         {
             "dataset": dataset,

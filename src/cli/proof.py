@@ -12,6 +12,7 @@ from cli.auditing import datasets_of
 from cli.commands import examples, group
 from cli.deployed import deployment
 from cli.options import DEFAULT, Dataset, Environment, Json, Output
+from cli.outcomes import Outcomes
 from cli.output import FINDINGS, FINE, out, print_json, show, steps, write_file
 from core.errors import Misuse
 
@@ -52,18 +53,21 @@ def key(environment: Environment = DEFAULT, output: Output = NO_FILE) -> None:
 def sign(dataset: Dataset = "", environment: Environment = DEFAULT, as_json: Json = False) -> None:
     """Let the notary sign now how far the certificates have gone.
 
-    Exits with 3, naming the certificate, where it refuses: what was signed before is not there any more.
+    Exits with 3, naming the certificate, where it refuses: what was signed before is not there any more. Other datasets
+    are signed all the same.
     """
     from aws.functions import invoke
 
     deployed = deployment(environment)
     _anchor_bucket(deployed, "")
-    rows: list[dict[str, Any]] = []
+    outcomes, notary = Outcomes(), deployed.functions["notary"]
     with steps() as progress:
         for name in datasets_of(deployed, dataset, operation="sign"):
-            with progress.step(f"signing {name}"):
-                rows.append(invoke(deployed.clients("lambda"), deployed.functions["notary"], {"dataset": name}))
-    show("Signed (0: nothing new)", rows, as_json=as_json)
+            with progress.step(f"signing {name}"), outcomes.of(dataset=name, anchor=0, certificate=0):
+                signed = invoke(deployed.clients("lambda"), notary, {"dataset": name})
+                outcomes.rows.append(signed | {"problem": ""})
+    show("Signed (0: nothing new)", outcomes.rows, as_json=as_json)
+    raise typer.Exit(outcomes.code)
 
 
 @app.command("anchors")

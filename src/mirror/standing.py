@@ -18,13 +18,13 @@ class Standing:
     """A table's mirror. ``behind`` partitions have changed since ``mirrored_at``; version 0: there is no mirror."""
 
     table: str
-    version: int
-    snapshots: int
-    partitions: int
-    behind: int
-    mirrored_at: str
-    certified_until: str
-    location: str
+    version: int = 0
+    snapshots: int = 0
+    partitions: int = 0
+    behind: int = 0
+    mirrored_at: str = ""
+    certified_until: str = ""
+    location: str = ""
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""

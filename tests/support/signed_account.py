@@ -43,6 +43,7 @@ class SignedAccount:
         s3, code = self.clients("s3"), self.buckets["code"]
         description = json.loads(s3.get_object(Bucket=code, Key=DESCRIPTION)["Body"].read())
         description |= {"anchors": self.anchors, "signing_keys": [signer.key_id for signer in self.signers]}
+        description["functions"]["notary"] = "starmend-dev-notary"
         s3.put_object(Bucket=code, Key=DESCRIPTION, Body=json.dumps(description).encode())
 
     def issue(self, *hours: int) -> None:

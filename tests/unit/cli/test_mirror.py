@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
 from tests.unit.cli.currencies import CURRENCY, currency
+
+from core.contract.model import Contracts
+from core.errors import TransientFailure
+from mirror.certified import step
 
 pytestmark = pytest.mark.usefixtures("dev")
 
@@ -43,3 +49,41 @@ def test_what_nobody_has_certified_is_tagged_by_nobody(account: Account, starmen
     said = starmend("mirror", "certify", "--dataset", "sales", "--json")
     assert said.code == 1
     assert [row["problem"] for row in said.data] == ["no window of it is certified yet"]
+
+
+def test_a_table_that_fails_is_shown_beside_the_others_with_what_is_wrong(account: Account, starmend: Command) -> None:
+    """The first one that failed ended the command, and nothing was said of the others."""
+    account.put(CURRENCY.format(1), [currency(1)])
+    starmend("replay", "tables/sales/currency/")
+    hint = "warehouse/_iceberg/dim_date/metadata/version-hint.text"
+    account.client_of("s3").put_object(Bucket=account.deployment.warehouse_bucket, Key=hint, Body=b"none")
+    tables = ("dim_date", "dim_currency")
+    for command in ("run", "status"):
+        said = starmend("mirror", command, *tables, "--json")
+        assert said.code == 3
+        assert [row["table"] for row in said.data] == [*tables]
+        assert [row["problem"].partition(":")[0] for row in said.data] == ["PipelineBug", ""]
+        assert "names no version" in said.data[0]["problem"]
+        assert said.data[1]["version"] == 1
+        shown = starmend("mirror", command, *tables)
+        assert shown.code == 3
+        assert all(name in shown.out for name in tables)
+
+
+def test_a_dataset_that_fails_is_shown_beside_the_others(
+    account: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certify = step.certify_dataset
+
+    def failing(contracts: Contracts, dataset: str, *given: Any, **more: Any) -> Any:
+        if dataset == "quotes":
+            raise TransientFailure("read objects", "warehouse", "does not answer", "Try it again")
+        return certify(contracts, dataset, *given, **more)
+
+    monkeypatch.setattr(step, "certify_dataset", failing)
+    said = starmend("mirror", "certify", "--json")
+    assert said.code == 3
+    problems = {row["dataset"]: row["problem"] for row in said.data}
+    assert problems.pop("quotes") == "TransientFailure: read objects: warehouse: does not answer. Try it again"
+    assert problems["sales"] == "no window of it is certified yet"
+    assert starmend("mirror", "certify").code == 3

@@ -13,7 +13,7 @@ from tests.support.signed_account import SignedAccount
 from tests.unit.cli.conftest import REPOSITORY, Account
 
 from auditor.prove import Verified, verify
-from core.errors import AlteredProof
+from core.errors import AlteredProof, PipelineBug
 
 pytestmark = pytest.mark.usefixtures("dev")
 KEY = "starmend.pem"
@@ -51,6 +51,29 @@ def test_a_signed_chain_is_proven_by_the_public_key(signed: SignedAccount, starm
     assert [(proof["signed_until"], proof["failures"]) for proof in said["proven"]] == [(3, 0)]
     listed = starmend("proof", "anchors", "--dataset", "quotes", "--json")
     assert (listed.code, [row["certificate"] for row in listed.data["anchors"]]) == (0, [3])
+
+
+def test_a_dataset_whose_chain_is_refused_is_shown_beside_the_others(
+    signed: SignedAccount, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notary refused the first one, and the others were neither signed nor spoken of."""
+
+    def invoke(_client: object, _name: str, event: dict[str, str]) -> dict[str, object]:
+        if event["dataset"] == "quotes":
+            raise PipelineBug("invoke function", "notary", "AlteredProof: certificate 3 is another", "Look at its log")
+        return {"dataset": event["dataset"], "anchor": 1, "certificate": 2}
+
+    monkeypatch.setattr("aws.functions.invoke", invoke)
+    said = starmend("proof", "sign", "--json")
+    assert said.code == 3
+    rows = {row["dataset"]: row for row in said.data}
+    assert rows["quotes"]["problem"].startswith("PipelineBug: invoke function: notary: AlteredProof: certificate 3")
+    assert (rows["quotes"]["anchor"], rows["sales"]) == (
+        0,
+        {"dataset": "sales", "anchor": 1, "certificate": 2, "problem": ""},
+    )
+    shown = starmend("proof", "sign")
+    assert (shown.code, "sales" in shown.out) == (3, True)
 
 
 def test_what_is_certified_and_signed_while_it_is_verified_is_not_missing(
