@@ -19,6 +19,7 @@ from typing import Any
 from tests.chaos.run import Options, Result
 from tests.chaos.writers import environment
 from tests.fakes.partitions import MemoryPartitions
+from tests.support import star_walk
 from tests.support.contracts import changed
 from tests.support.engines import ENGINES, Engines, engines, text_rows
 from tests.support.iceberg_java import java_reader
@@ -167,13 +168,18 @@ WALKS, STEPS = 60, 60
 
 
 def mirror_walks(options: Options) -> Result:
-    """Walks at random: sales, killed runs, certificates, time, changed contracts, losses. ``--runs``: walks."""
+    """Walks at random: sales, killed runs, certificates, time, changed contracts, losses. ``--runs``: walks.
+
+    As many again of a star whose tables lag, wait and fail while runs certify them.
+    """
     faults: list[str] = []
     for number in range(walks := options.amount(WALKS)):
         options.progress(f"walk {number + 1} of {walks}")
         seed = options.seed + number
         faults += [f"seed {seed}: {fault}" for fault in walked(options.scratch / str(seed), seed, steps=STEPS)]
-    return Result({"walks": walks, "steps": walks * STEPS}, faults)
+        of_star = star_walk.walked(options.scratch / f"star-{seed}", seed, steps=STEPS)
+        faults += [f"star, seed {seed}: {fault}" for fault in of_star]
+    return Result({"walks": 2 * walks, "steps": 2 * walks * STEPS}, faults)
 
 
 READ_WALKS, READ_STEPS = 20, 40

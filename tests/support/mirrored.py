@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,16 @@ class MirroredLake:
         return in_order(rows)
 
 
+def without_memory(services: MirrorServices, folder: Path, *keys: str) -> MirrorServices:
+    """A copy of a lake without what lies at these keys, in which all tags are about to go by their age."""
+    later = services.now() + timedelta(days=8)
+    assert isinstance(services.objects, FolderObjects)
+    copied = FolderObjects(shutil.copytree(services.root, folder), lambda: later)
+    copied._stats = dict(services.objects._stats)
+    copied.delete(keys)
+    return replace(services, objects=copied, now=lambda: later, catalog=None)
+
+
 def in_order(rows: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
     """Rows sorted by what they look like: order is no promise."""
     return sorted((tuple(row) for row in rows), key=repr)
@@ -157,15 +169,21 @@ class Shop(MirroredLake):
         """Processing and the mirror go on with another contract."""
         self.lake.deployed(self._loaded(self._folder, contract))
 
-    def sell(self, count: int, *, created: str, **more: Any) -> None:
+    def sell(self, count: int, *, created: str, table: str = "sale", **more: Any) -> None:
         """So many new sales of a time, processed."""
         self._batches += 1
         lines = []
         for _ in range(count):
             self.sales += 1
-            sale = {"sale_id": self.sales, "person_id": self.sales % 7, "created_at": created, "changed_at": created}
-            lines.append(sale | {"price": self.sales + 0.25, "note": f"Sale {self.sales}"} | more)
-        assert self.lake.process(self.lake.put_table("shop", "sale", self._batches, lines)) == {}
+            sale = {
+                f"{table}_id": self.sales,
+                "person_id": self.sales % 7,
+                "created_at": created,
+                "changed_at": created,
+            }
+            sale |= {"changed_at": created, "price": self.sales + 0.25, "note": f"Sale {self.sales}"}
+            lines.append(sale | more)
+        assert self.lake.process(self.lake.put_table("shop", table, self._batches, lines)) == {}
 
 
 def rows_of_objects(lake: MirroredLake, name: str, files: Iterable[MirroredFile]) -> list[tuple[Any, ...]]:

@@ -118,3 +118,21 @@ def certificates_since(objects: ObjectReader, dataset: str, before: Head, head: 
         place = certificate_key(dataset, head.number)
         raise InvalidData("follow the chain", place, "is not the one that the head names", "Run: starmend verify")
     return certificates
+
+
+def certificates_since_each(
+    objects: ObjectReader, dataset: str, befores: Iterable[Head], head: Head
+) -> list[Certificate]:
+    """The certificates after the oldest of several heads (a number 0 apart), each of which the chain still has.
+
+    Raises ``InvalidData`` as ``certificates_since``.
+    """
+    known = sorted((each for each in befores if each.number), key=lambda each: each.number)
+    oldest = known[0] if known else Head()
+    chain = certificates_since(objects, dataset, oldest, head)
+    hashes = {oldest.number: oldest.hash} | {each.number: hash_of(each.to_json()) for each in chain}
+    for each in known:
+        if hashes.get(each.number) != each.hash:
+            place = certificate_key(dataset, each.number)
+            raise InvalidData("follow the chain", place, "is not the one that was known", "Run: starmend verify")
+    return chain

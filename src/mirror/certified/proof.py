@@ -16,7 +16,7 @@ proves.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -75,10 +75,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """All rows before ``until`` (epoch seconds) are as certified; ``problem`` says what of the next ones is not."""
+    """All rows before ``until`` (epoch seconds) are as certified; ``problem`` says what of the next ones is not.
+
+    ``is_whole``: there are no next ones. All rows are as certified, and stay so until a certificate speaks of them.
+    """
 
     until: int
     problem: str = ""
+    is_whole: bool = False
 
 
 class Prover:
@@ -111,7 +115,8 @@ class Prover:
             if table.kind == "rollup" and not inputs:
                 return self._bounded(place, place.bounds[0], "does not say what it was computed from")
             if table.kind == "rollup":
-                return min(self._of_groups(rows), self._of_inputs(inputs), key=lambda proven: proven.until)
+                least = min(self._of_groups(rows), self._of_inputs(inputs), key=lambda proven: proven.until)
+                return replace(least, is_whole=False)  # certificates of what has no rows change what it has to say
             if inputs:
                 return self._of_inputs(inputs)
             if isinstance(self._contract.source, Feed):
@@ -174,7 +179,8 @@ class Prover:
     def _of_inputs(self, inputs: Mapping[str, str]) -> Proven:
         """As far as the least of the objects that it was computed from, and of the partitions that there were not."""
         proofs = [self.prove(self._place(name, key)) for name, key in inputs.items()]
-        return min(proofs, key=lambda proven: proven.until, default=Proven(self._limit))
+        least = min(proofs, key=lambda proven: proven.until, default=Proven(self._limit))
+        return replace(least, is_whole=bool(proofs) and all(proven.is_whole for proven in proofs))
 
     def _of_contract(self, rows: _Rows) -> Proven:
         """A table that is made of the contract alone: all of it, or nothing."""
@@ -209,10 +215,10 @@ class Prover:
         newest = max(entries, key=lambda entry: entry.number, default=None)
         if newest is None:
             if not rows.opened.footer.rows:
-                return Proven(self._limit)
+                return Proven(self._limit, is_whole=True)
             return self._bounded(place, start, "no certificate speaks of its rows")
         if proof_of(rows.as_of(newest)) == list(newest.partitions[place.partition]):
-            return Proven(self._limit)
+            return Proven(self._limit, is_whole=True)
         return self._bounded(place, start, f"its rows are not those of certificate {newest.number}")
 
     def _of_windows(self, rows: _Rows, times_in: str) -> Proven:
@@ -222,6 +228,9 @@ class Prover:
         is_proven = times >= self._limit * _MICROSECONDS
         until, problem = self._limit, ""
         entries = self._ledgers.between(*place.bounds).values()
+        goes_on = bool(is_proven.any()) or any(
+            epoch(entry.end) > self._limit and place.partition in entry.partitions for entry in entries
+        )
         for entry in sorted(entries, key=lambda entry: -entry.number):
             start, end = epoch(entry.start), epoch(entry.end)
             if start >= until:
@@ -236,6 +245,8 @@ class Prover:
                 until, problem = start, f"its rows from {entry.start} on are not those of certificate {entry.number}"
         if not is_proven.all() and (first := int(times[~is_proven].min()) // _MICROSECONDS) < until:
             until, problem = first, f"no certificate speaks of its rows at {iso(first)}"
+        if until == self._limit:
+            return Proven(until, is_whole=not goes_on)
         return self._bounded(place, until, problem)
 
 

@@ -21,7 +21,7 @@ from tests.fakes.partitions import MemoryPartitions
 from tests.fakes.queue import MemoryQueue
 from tests.support import tables
 from tests.support.feeds import contracts_in
-from tests.support.mirrored import FolderObjects, rows_of, write_through
+from tests.support.mirrored import FolderObjects, rows_of, without_memory, write_through
 from tests.unit.auditor.test_prove import OPENING, Certified
 
 from auditor.prove import verify
@@ -37,6 +37,7 @@ from core.warehouse.arrow_types import stored_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
 from core.warehouse.pointer import pointer_key
 from mirror.certified import step as certifying
+from mirror.certified.known import known_key
 from mirror.certified.star import CertifiedStar, read_star, star_key
 from mirror.certified.static import is_static
 from mirror.certified.step import Uncertified, certify_dataset
@@ -219,7 +220,7 @@ def test_rows_that_no_certificate_speaks_of_bound_the_claim(audited: Audited) ->
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_claimed_piece_by_piece_is_what_the_proof_of_all_finds(tmp_path: Path, seed: int) -> None:
     """Against ``auditor.prove``, which reads the whole chain and all rows, and against itself without a memory."""
-    draw, audited = random.Random(seed), Audited(tmp_path)
+    draw, audited = random.Random(seed), Audited(tmp_path / "lake")
     hours = [f"2026-11-20T{hour}:00:00Z" for hour in range(15, 20)]
     entities = [entity.name for entity in audited.window.feed.entities]
     frontier = epoch(hours[draw.randint(1, 4)])
@@ -231,15 +232,12 @@ def test_what_is_claimed_piece_by_piece_is_what_the_proof_of_all_finds(tmp_path:
             if draw.random() < 0.5:
                 audited.issue(start, end)
         star = audited.star()
-        key = star_key("quotes")
-        memory = audited.objects.read(key)
-        assert memory is not None
-        audited.objects.delete([key])
-        whole = audited.star()
+        bare = without_memory(audited.mirroring, tmp_path / str(step), star_key("quotes"), known_key("quotes"))
+        whole = certify_dataset(audited.services.contracts, "quotes", bare)
+        assert isinstance(whole, CertifiedStar)
         stays = QUOTES in star.problems
         assert whole.until == oracle(audited, frontier)
         assert whole.until <= star.until if stays else whole.until == star.until
-        audited.objects.write(key, memory.body)
 
 
 def oracle(audited: Audited, frontier: int) -> int:
