@@ -3,13 +3,15 @@
 
 locals {
   proves      = var.proof.enabled && local.has_sources
-  own_anchors = local.proves && var.proof.bucket == ""
   notary_role = "arn:${local.partition}:iam::${local.account}:role/${local.prefix}-notary"
 
-  # Names that a plan knows, so that it shows every grant whole. The keys are named by alias.
-  anchor_bucket = local.own_anchors ? "${local.prefix}-anchors-${local.account}" : var.proof.bucket
-  anchors_arn   = "arn:${local.partition}:s3:::${local.anchor_bucket}"
-  signing_keys  = [for number in range(local.proves ? var.proof.keys : 0) : "alias/${local.prefix}-proof-${number + 1}"]
+  # Names that a plan knows, so that it shows every grant whole. The keys are named by alias. The deployment's own bucket is
+  # made wherever the anchors go: what lies in it nobody can delete, so that none that is no longer written to may go either.
+  own_anchors     = "${local.prefix}-anchors-${local.account}"
+  anchor_bucket   = var.proof.bucket == "" ? local.own_anchors : var.proof.bucket
+  anchors_arn     = "arn:${local.partition}:s3:::${local.anchor_bucket}"
+  own_anchors_arn = "arn:${local.partition}:s3:::${local.own_anchors}"
+  signing_keys    = [for number in range(local.proves ? var.proof.keys : 0) : "alias/${local.prefix}-proof-${number + 1}"]
 }
 
 module "notary" {
@@ -86,21 +88,21 @@ resource "aws_kms_alias" "proof" {
 # ---------------------------------------------------------------- the anchors
 
 resource "aws_s3_bucket" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   #checkov:skip=CKV_AWS_18:access logs are optional and would be a bucket of their own
   #checkov:skip=CKV_AWS_144:a copy in another account is what the variable is for
   #checkov:skip=CKV_AWS_145:anchors are public by nature: they prove, and hold no data
   #checkov:skip=CKV2_AWS_61:nothing in it ever goes
   #checkov:skip=CKV2_AWS_62:nobody waits for an anchor
-  bucket              = local.anchor_bucket
+  bucket              = local.own_anchors
   object_lock_enabled = true
   force_destroy       = var.force_destroy
   tags                = local.audit_tags
 }
 
 resource "aws_s3_bucket_versioning" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   bucket = aws_s3_bucket.anchors[0].bucket
   versioning_configuration {
@@ -110,7 +112,7 @@ resource "aws_s3_bucket_versioning" "anchors" {
 
 # Where everything may be destroyed, an administrator may lift the lock too; where it matters, nobody can.
 resource "aws_s3_bucket_object_lock_configuration" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   bucket = aws_s3_bucket.anchors[0].bucket
   rule {
@@ -124,7 +126,7 @@ resource "aws_s3_bucket_object_lock_configuration" "anchors" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   bucket = aws_s3_bucket.anchors[0].bucket
   rule {
@@ -135,7 +137,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "anchors" {
 }
 
 resource "aws_s3_bucket_public_access_block" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   bucket                  = aws_s3_bucket.anchors[0].bucket
   block_public_acls       = true
@@ -145,7 +147,7 @@ resource "aws_s3_bucket_public_access_block" "anchors" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   bucket = aws_s3_bucket.anchors[0].bucket
   rule {
@@ -154,13 +156,13 @@ resource "aws_s3_bucket_ownership_controls" "anchors" {
 }
 
 data "aws_iam_policy_document" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   statement {
     sid       = "RefusePlainHttp"
     effect    = "Deny"
-    actions   = ["s3:*"]                                      # wildcard: a Deny of everything
-    resources = [local.anchors_arn, "${local.anchors_arn}/*"] # wildcard: a Deny of everything
+    actions   = ["s3:*"]                                              # wildcard: a Deny of everything
+    resources = [local.own_anchors_arn, "${local.own_anchors_arn}/*"] # wildcard: a Deny of everything
     principals {
       type        = "*" # wildcard: a Deny for everybody
       identifiers = ["*"]
@@ -176,7 +178,7 @@ data "aws_iam_policy_document" "anchors" {
     sid       = "NotaryAloneAdds"
     effect    = "Deny"
     actions   = ["s3:PutObject"]
-    resources = ["${local.anchors_arn}/*"] # wildcard: every anchor
+    resources = ["${local.own_anchors_arn}/*"] # wildcard: every anchor
     principals {
       type        = "*" # wildcard: a Deny for everybody else
       identifiers = ["*"]
@@ -190,7 +192,7 @@ data "aws_iam_policy_document" "anchors" {
 }
 
 resource "aws_s3_bucket_policy" "anchors" {
-  count = local.own_anchors ? 1 : 0
+  count = local.proves ? 1 : 0
 
   bucket = aws_s3_bucket.anchors[0].bucket
   policy = one(data.aws_iam_policy_document.anchors[*].json)

@@ -513,7 +513,8 @@ variable "audit_retry_seconds" {
 variable "proof" {
   description = <<-EOT
     Sign how far the certificates have gone. keys: how many keys there were, one more to rotate; bucket: one with Object Lock that
-    is not ours, perhaps in another account (empty: we make one); lock_days: for how long an anchor of ours cannot be deleted.
+    is not ours, perhaps in another account (empty: ours, which is made in any case); lock_days: for how long an anchor in ours
+    cannot be deleted.
   EOT
   type = object({
     enabled   = optional(bool, false)

@@ -1,8 +1,10 @@
-"""Whole buckets: create a private one, count what is left in one, remove a key with all its versions."""
+"""Whole buckets: create a private one, tell what is left in one and how long, remove a key with all its versions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -113,6 +115,40 @@ def count_versions(client: Any, name: str, *, most: int = 1000) -> int:
             if count >= most:
                 return most
     return count
+
+
+def last_written(client: Any, name: str) -> datetime | None:
+    """When the newest version in a bucket was written; None where it holds none, or there is no such bucket."""
+    if not bucket_exists(client, name):
+        return None
+    with reaching("list versions", name):
+        pages = client.get_paginator("list_object_versions").paginate(Bucket=name)
+        times: Iterator[datetime] = (version["LastModified"] for page in pages for version in page.get("Versions", []))
+        return max(times, default=None)
+
+
+def locked_days(client: Any, name: str) -> int:
+    """For how many days a bucket keeps whoever it is from deleting what is written into it; 0 where it does not."""
+    with reaching("read the lock", name):
+        try:
+            answer = client.get_object_lock_configuration(Bucket=name)
+        except ClientError as error:
+            if code_of(error) == "ObjectLockConfigurationNotFoundError":
+                return 0
+            raise
+    retention = answer["ObjectLockConfiguration"].get("Rule", {}).get("DefaultRetention", {})
+    return int(retention.get("Days", 0)) if retention.get("Mode") == "COMPLIANCE" else 0
+
+
+def policy_of(client: Any, name: str) -> str:
+    """A bucket's policy; empty where it has none."""
+    with reaching("read the policy", name):
+        try:
+            return str(client.get_bucket_policy(Bucket=name)["Policy"])
+        except ClientError as error:
+            if code_of(error) == "NoSuchBucketPolicy":
+                return ""
+            raise
 
 
 def erase(client: Any, name: str, key: str) -> None:

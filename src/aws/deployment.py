@@ -33,6 +33,11 @@ def code_bucket(project: str, environment: str, account: str) -> str:
     return f"{project}-{environment}-code-{account}"
 
 
+def anchors_bucket(project: str, environment: str, account: str) -> str:
+    """The deployment's own bucket of signed anchors, as ``terraform/proof.tf`` names it."""
+    return f"{project}-{environment}-anchors-{account}"
+
+
 def described_in(clients: Clients, bucket: str) -> Mapping[str, Any] | None:
     """The description in a code bucket, of any release; None where there is none."""
     place = f"s3://{bucket}/{DESCRIPTION}"

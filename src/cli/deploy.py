@@ -206,7 +206,7 @@ def _apply(
 ) -> bool:  # fmt: skip
     """Carry out a deployment that is agreed to; whether everything works then."""
     from deploy.plans import as_data, summary
-    from deploy.refusals import refuse_to_lose_data
+    from deploy.refusals import refuse_to_lose_anchors, refuse_to_lose_data
     from deploy.saved_plans import planned_at
 
     environment = target.environment
@@ -224,6 +224,7 @@ def _apply(
         show_changes(changes, costs)
         tell_of_building(transition.building)
         show_plan(planned.changes, text, as_json=False)
+    refuse_to_lose_anchors(target, (change.address for change in planned.changes if "delete" in change.actions))
     if not allow_destroy:
         refuse_to_lose_data(environment, planned.changes, may_lose_data=target.may_lose_data)
         refuse_changes(environment, changes)
@@ -259,12 +260,13 @@ def destroy(
 
 
 def _destroy(target: Target, folder: Path, *, yes: bool) -> None:
-    from deploy.refusals import refuse_while_data_exist
+    from deploy.refusals import refuse_to_lose_anchors, refuse_while_data_exist
 
     environment = target.environment
     terraform = target.terraform()
     outputs = terraform.output()
     if not target.may_lose_data:
+        refuse_to_lose_anchors(target, terraform.addresses() if outputs else ())
         refuse_while_data_exist(target, outputs.get("buckets", {}))
     contracts = _checked_contracts(folder, now())
     with steps() as progress:

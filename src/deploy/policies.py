@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws.deployment import DESCRIPTION
+from aws.deployment import DESCRIPTION, anchors_bucket
 
 LIMIT = 6144  # characters of a managed policy, without blanks
 PASSED_TO = ("firehose", "lambda", "scheduler", "states")
@@ -308,7 +308,7 @@ def _description(place: Place) -> tuple[str, ...]:
 
 
 def _anchors(place: Place) -> tuple[str, ...]:
-    bucket = f"arn:{place.partition}:s3:::{place.prefix}-anchors-{place.account}"
+    bucket = f"arn:{place.partition}:s3:::{anchors_bucket(place.project, place.environment, place.account)}"
     return (bucket, f"{bucket}/anchors/*")
 
 

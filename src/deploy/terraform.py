@@ -244,6 +244,10 @@ class Terraform:
         """The root module's outputs by name."""
         return {name: load["value"] for name, load in json.loads(self._run("output", "-json")).items()}
 
+    def addresses(self) -> frozenset[str]:
+        """Every resource that the state knows."""
+        return frozenset(self._run("state", "list").split())
+
     def state(self) -> dict[str, Any]:
         """The whole state as Terraform shows it, for tests that look at what was made."""
         return dict(json.loads(self._run("show", "-json")))

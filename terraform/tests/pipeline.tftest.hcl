@@ -657,8 +657,13 @@ run "no_page_a_paused_dataset_and_a_proof_in_another_account_in_a_private_networ
   }
 
   assert {
-    condition     = length(aws_s3_bucket.anchors) == 0 && local.anchors_arn == "arn:aws:s3:::company-anchors"
-    error_message = "The anchors go to the bucket that is named, and no other is made."
+    condition = (
+      local.anchors_arn == "arn:aws:s3:::company-anchors" && local.description.anchors == "company-anchors"
+      && aws_s3_bucket.anchors[0].bucket == "starmend-test-anchors-111122223333"
+      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).mode == "COMPLIANCE"
+      && strcontains(one(data.aws_iam_policy_document.anchors[*]).statement[1].sid, "NotaryAloneAdds")
+    )
+    error_message = "The anchors go to the bucket that is named, and ours keeps what it has, as closed as it was."
   }
 
   assert {

@@ -145,6 +145,7 @@ def test_a_plan_names_what_would_change_and_applying_it_changes_that(module: Pat
     assert [(change.address, change.actions) for change in plan.changes] == [("terraform_data.kept", ("create",))]
     terraform.apply(plan)
     assert terraform.output() == {"word": "first"}
+    assert terraform.addresses() == {"terraform_data.kept"}
     assert terraform.plan({"word": "first"}).changes == ()
     (changed,) = terraform.plan({"word": "second"}).changes
     assert (changed.actions, "input" in changed.attributes) == (("update",), True)
