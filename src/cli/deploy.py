@@ -18,7 +18,7 @@ from cli.commands import examples, group
 from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
-from cli.drift import count_drift, tell_of_drift
+from cli.drift import notify_of_drift
 from cli.generations import (
     as_changes,
     build,
@@ -171,9 +171,7 @@ def drift(
     changes = (*planned.changes, *as_changes(transition.building))
     show_plan(changes, text, as_json=as_json)
     if notify:
-        count_drift(target, changes)
-    if changes and notify:
-        tell_of_drift(SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), environment, changes)
+        notify_of_drift(target, SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), changes)
     raise typer.Exit(FINDINGS if changes else FINE)
 
 
@@ -284,7 +282,7 @@ def _destroy(target: Target, folder: Path, *, yes: bool) -> None:
 
 
 @app.command()
-@examples("deploy policy deployer --env prod", "deploy policy operator --env prod")
+@examples("deploy policy deployer --env prod --notify", "deploy policy operator --env prod")
 def policy(
     who: Annotated[str, typer.Argument(help="deployer or operator.")],
     environment: Env = DEFAULT_ENVIRONMENT,
@@ -294,6 +292,7 @@ def policy(
     ] = None,
     partition: Annotated[str, typer.Option("--aws-partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
     network: Annotated[bool, typer.Option("--network", help="Also what vpc_endpoints needs.")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Also what `drift --notify` needs.")] = False,
     spark: ForSpark = "",
 ) -> None:
     """Print the policies that a deployer or an operator needs, and no more.
@@ -317,7 +316,13 @@ def policy(
     place = Place(partition, named, target.region, target.project, environment)
     boundary = target.settings.get("permissions_boundary")
     statements = (
-        deployer(place, boundary=boundary if isinstance(boundary, str) else None, network=network, spark=engine)
+        deployer(
+            place,
+            boundary=boundary if isinstance(boundary, str) else None,
+            network=network,
+            notify=notify,
+            spark=engine,
+        )
         if who == "deployer"
         else operator(place, spark=engine)
     )

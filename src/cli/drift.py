@@ -5,10 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cli.output import say
+from core.errors import StarmendError
+
 if TYPE_CHECKING:
     from aws.topic import SnsTopic
     from deploy.target import Target
     from deploy.terraform import Change
+
+
+def notify_of_drift(target: Target, topic: SnsTopic, changes: Sequence[Change]) -> None:
+    """Mail what differs and count it: each is tried, whatever became of the other.
+
+    Raises the last failure; one before it was said.
+    """
+    failures: list[StarmendError] = []
+    try:
+        if changes:
+            tell_of_drift(topic, target.environment, changes)
+    except StarmendError as error:
+        failures.append(error)
+    try:
+        count_drift(target, changes)
+    except StarmendError as error:
+        failures.append(error)
+    for error in failures[:-1]:
+        say(f"error: {error}")
+    if failures:
+        raise failures[-1]
 
 
 def count_drift(target: Target, changes: Sequence[Change]) -> None:

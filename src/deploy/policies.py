@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws.deployment import DESCRIPTION, anchors_bucket
+from core.metrics import NAMESPACE
 
 LIMIT = 6144  # characters of a managed policy, without blanks
 PASSED_TO = ("firehose", "lambda", "scheduler", "states")
@@ -137,7 +138,12 @@ _KEYS = (
 
 
 def deployer(
-    place: Place, *, boundary: str | None = None, network: bool = False, spark: str | None = None
+    place: Place,
+    *,
+    boundary: str | None = None,
+    network: bool = False,
+    notify: bool = False,
+    spark: str | None = None,
 ) -> list[Statement]:
     """What ``starmend deploy`` asks for. With a boundary, roles are made and given grants only under it.
 
@@ -174,7 +180,21 @@ def deployer(
     ]
     if network:
         statements.append(Statement("Network", _of("ec2", _NETWORK), ("*",)))
+    if notify:
+        statements += _told_of_drift(place)
     return [*statements, *_deployed_spark(place, spark)]
+
+
+def _told_of_drift(place: Place) -> Iterator[Statement]:
+    """What ``deploy drift --notify`` needs. A metric knows no resource, and the topic's key is known by its alias."""
+    alarms = f"{place.prefix}-alarms"
+    yield Statement("MailDrift", ("sns:Publish",), tuple(place.arn("sns", alarms)))
+    aliased = json.dumps({"ForAnyValue:StringEquals": {"kms:ResourceAliases": [f"alias/{alarms}"]}})
+    yield Statement(
+        "EncryptMailOfDrift", _of("kms", "GenerateDataKey Decrypt"), tuple(place.arn("kms", "key/*")), aliased
+    )
+    counted = json.dumps({"StringEquals": {"cloudwatch:namespace": [NAMESPACE]}})
+    yield Statement("CountDrift", ("cloudwatch:PutMetricData",), ("*",), counted)
 
 
 def _deployed_spark(place: Place, engine: str | None) -> Iterator[Statement]:

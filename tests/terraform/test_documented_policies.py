@@ -50,16 +50,18 @@ OTHERWISE = {
     "s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectVersions": "s3:ListBucketVersions", "s3:DeleteObjects": "s3:DeleteObject",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration", "lambda:Invoke": "lambda:InvokeFunction",
     "sqs:SendMessageBatch": "sqs:SendMessage", "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }  # fmt: skip
 # Calls that only functions make, with roles of their own.
-FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "sns:Publish", "kms:Sign"}
+FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "kms:Sign"}
 _SERVICES = {"stepfunctions": "states"}
 _ASKED = (
     "athena",
     "ce",
+    "cloudwatch",
     "emr-serverless",
     "glue",
     "kinesis",
@@ -230,7 +232,21 @@ def test_whatever_the_command_asks_for_somebody_may_ask() -> None:
     asked = called_by("aws", "cli", "deploy") - FUNCTIONS_ALONE
     assert len(asked) > 25
     engines = actions(statement for name in (EMR, GLUE) for statement in operator(PLACE, spark=name))
-    assert asked - engines - actions(deployer(PLACE)) == set()
+    assert asked - engines - actions(deployer(PLACE, notify=True)) == set()
+
+
+def test_who_tells_of_drift_may_publish_to_the_encrypted_topic_and_count_it_and_nothing_like_it() -> None:
+    """Amazon SNS Developer Guide: a publisher to an encrypted topic needs GenerateDataKey and Decrypt of its key."""
+    topic, key = f"arn:aws:sns:{REGION}:{ACCOUNT}:starmend-test-alarms", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+    alias, other = ({"kms:resourcealiases": f"alias/starmend-test-{name}"} for name in ("alarms", "proof-1"))
+    spaces = [{"cloudwatch:namespace": name} for name in ("Starmend", "AWS/Lambda")]
+    for notify in (True, False):
+        who = deployer(PLACE, notify=notify)
+        assert allows(who, "sns:Publish", topic) is notify
+        assert not allows(who, "sns:Publish", f"{topic}-of-others")
+        for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            assert (allows(who, action, key, **alias), allows(who, action, key, **other)) == (notify, False)
+        assert [allows(who, "cloudwatch:PutMetricData", "*", **space) for space in spaces] == [notify, False]
 
 
 def test_an_operator_reads_what_every_command_begins_with_and_no_code() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from tests.support.layers import built_layers
 from tests.support.simulated_aws import ClientOf
 
 from aws.topic import SnsTopic
-from cli.drift import tell_of_drift
+from cli.drift import notify_of_drift, tell_of_drift
 from core.contract.model import Contracts
+from core.errors import NotGranted
 from core.evolution.generations import NewGeneration, Transition
 from deploy.target import Target
 from deploy.terraform import Change, Plan
@@ -193,6 +195,27 @@ def test_drift_is_mailed_the_gravest_first_and_never_endless() -> None:
     assert message["Subject"] == "[prod] the deployment differs from its code (delete 1, update 60)"
     assert message["Message"].splitlines()[2] == "delete  aws_s3_bucket.gone"
     assert "... and 11 more" in message["Message"]
+
+
+@pytest.mark.parametrize("refused", [{"mail"}, {"count"}, {"mail", "count"}, set()])
+def test_drift_is_mailed_where_it_may_not_be_counted_and_counted_where_it_may_not_be_mailed(
+    refused: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the printed policy the metric was refused, the command ended, and the mail was never tried."""
+    done = []
+
+    def effect(name: str) -> None:
+        if name in refused:
+            raise NotGranted(name, "prod", "AccessDenied")
+        done.append(name)
+
+    monkeypatch.setattr("cli.drift.tell_of_drift", lambda *_: effect("mail"))
+    monkeypatch.setattr("cli.drift.count_drift", lambda *_: effect("count"))
+    topic, changes = SnsTopic(None, "arn"), (Change("aws_sqs_queue.q", ("update",)),)
+    with pytest.raises(NotGranted) if refused else nullcontext():
+        notify_of_drift(Target("prod", (), {}), topic, changes)
+    assert set(done) == {"mail", "count"} - refused
+    assert ("error: mail" in capsys.readouterr().err) == (len(refused) == 2)
 
 
 def test_generations_that_are_not_switched_are_drift_though_terraform_finds_none(
