@@ -20,6 +20,13 @@ from deploy.layers.wheels import Platform
 from deploy.terraform import Terraform, emulator_backend
 from deploy.variable_files import Plain, plain_settings
 
+# What the parts of all names may be, as terraform/variables.tf has it, and what AWS keeps for itself.
+NAMES = {
+    "project": r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$",
+    "environment": r"^[a-z][a-z0-9]{1,9}$",
+    "name_suffix": r"^[a-z0-9]{0,8}$",
+}
+KEPT_BY_AWS = r"^(aws|ssm|sg-|sthree-|xn--|amzn-s3-demo-)"
 NO_PROJECT = "Go to a project's folder, or make one: starmend init"
 
 
@@ -58,6 +65,7 @@ class Target:
         target = cls(environment, files, settings)
         for name in ("project", "region", "environment"):
             target._named(name)
+        target._refuse_names()
         suffix = settings.get("name_suffix")
         if environment != (stated := "-".join(str(part) for part in (settings["environment"], suffix) if part)):
             problem = f"is of {stated!r}, as its environment and name_suffix say"
@@ -69,6 +77,15 @@ class Target:
         if not isinstance(value, str) or not value:
             raise Misuse("read variables", str(self.files[0]), f"does not say {name}", f'Write: {name} = "..."')
         return value
+
+    def _refuse_names(self) -> None:
+        """Refuse what Terraform would refuse, before a bucket for its state has such a name."""
+        for name, form in NAMES.items():
+            value = str(self.settings.get(name) or "")
+            kept = name == "project" and re.match(KEPT_BY_AWS, value)
+            if kept or not re.fullmatch(form, value):
+                problem = "begins with what AWS keeps for itself" if kept else f"is not of the form {form}"
+                raise Misuse("read variables", self.environment, f"{name} {value!r} {problem}", "Choose another name")
 
     def _enter(self) -> None:
         """Point the SDK to the region; refuse AWS for what is meant for an emulator, and the other way round."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.errors import Misuse
 from deploy.folders import is_project
+from deploy.target import KEPT_BY_AWS, NAMES
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # Where each template goes.
@@ -23,7 +24,7 @@ _FILES = {
     "starmend.yml": ".github/workflows/starmend.yml",
 }
 EXAMPLE = "example.yaml"
-LONGEST_NAME, SHORTEST_NAME, NAME_OF_OTHERS = 20, 3, "starmend"  # what Terraform's variable `project` takes
+LONGEST_NAME, NAME_OF_OTHERS = 20, "starmend"
 
 
 def project_files(folder: Path, contracts: Mapping[str, str], *, year: int) -> dict[Path, str]:
@@ -59,8 +60,10 @@ def write_files(files: Mapping[Path, str]) -> None:
 
 def project_name(text: str) -> str:
     """The name that a deployment can have, from a folder's: small letters, digits and hyphens."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:LONGEST_NAME].strip("-")
-    return name if len(name) >= SHORTEST_NAME else NAME_OF_OTHERS
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")
+    name = f"data-{name}" if re.match(KEPT_BY_AWS, name) else name
+    name = name[:LONGEST_NAME].strip("-")
+    return name if re.fullmatch(NAMES["project"], name) else NAME_OF_OTHERS
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:

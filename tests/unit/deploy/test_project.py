@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Misuse
-from deploy.folders import build_folder, contracts_folder, environments_folder, is_project
+from deploy.folders import MODULE, build_folder, contracts_folder, environments_folder, is_project
 from deploy.project.files import project_files, project_name, refuse_existing, write_files
-from deploy.target import Target
+from deploy.target import KEPT_BY_AWS, NAMES, Target
 
 
 def made(folder: Path) -> Path:
@@ -77,11 +78,45 @@ def test_a_file_that_came_in_between_is_not_overwritten(tmp_path: Path) -> None:
 
 @given(st.text(max_size=40))
 def test_whatever_a_folder_is_called_its_deployment_can_have_the_name(text: str) -> None:
-    name = project_name(text)
-    assert 3 <= len(name) <= 20
-    assert name[0].isalpha()
-    assert name[-1] != "-"
-    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert taken_by_terraform("project", project_name(text))
+
+
+def conditions(variable: str) -> list[tuple[bool, str]]:
+    """Whether a variable of Terraform's has to match, or not to, and what."""
+    text = (MODULE / "variables.tf").read_text(encoding="utf-8")
+    (block,) = re.findall(rf'^variable "{variable}" {{$(.*?)^}}$', text, re.MULTILINE | re.DOTALL)
+    pattern = rf'condition += (!?)can\(regex\("([^"]+)", var\.{variable}\)\)'
+    return [(not negated, form) for negated, form in re.findall(pattern, block)]
+
+
+def taken_by_terraform(variable: str, value: str) -> bool:
+    return all(bool(re.search(form, value)) == positive for positive, form in conditions(variable))
+
+
+@pytest.mark.parametrize("folder", ["aws-sales", "AWS pipeline", "sg-warehouse", "ssm_data", "amzn-s3-demo-9"])
+def test_a_folder_named_by_what_aws_keeps_for_itself_gets_a_name_that_terraform_takes(folder: str) -> None:
+    name = project_name(folder)
+    assert (taken_by_terraform("project", name), name.startswith("data-")) == (True, True)
+
+
+def test_the_command_refuses_the_names_that_terraform_refuses() -> None:
+    forms = {name: (True, form) for name, form in NAMES.items()}
+    assert {name: conditions(name)[0] for name in NAMES} == forms
+    assert conditions("project")[1:] == [(False, KEPT_BY_AWS)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("project", "aws-sales"), ("project", "ab"), ("project", "Shop"), ("name_suffix", "us-2")]
+)
+def test_a_name_that_terraform_refuses_is_refused_before_a_state_bucket_has_it(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made(tmp_path / "shop"))
+    own = "dev-us-2" if name == "name_suffix" else "dev"
+    text = Path("environments/dev.tfvars").read_text()
+    Path(f"environments/{own}.tfvars").write_text(f'{text}\n{name} = "{value}"\n')
+    with pytest.raises(Misuse, match=f"{name} '{value}' "):
+        Target.named(own)
 
 
 def test_the_example_of_ci_keeps_to_github_s_schema_and_names_commands_that_there_are(tmp_path: Path) -> None:
