@@ -29,8 +29,8 @@ def notify_of_drift(target: Target, topic: SnsTopic, changes: Sequence[Change]) 
         count_drift(target, changes)
     except StarmendError as error:
         failures.append(error)
-    for error in failures[:-1]:
-        say(f"error: {error}")
+    for failure in failures[:-1]:
+        say(f"error: {failure}")
     if failures:
         raise failures[-1]
 
