@@ -61,7 +61,10 @@ def replay(
         return
     if queue:
         _send(deployed, keys)
-        out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status")
+        if as_json:
+            print_json({"queued": len(keys)})
+        else:
+            out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status")
         return
     with steps() as progress:
         outcome = process_again(services, keys, progress)

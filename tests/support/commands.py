@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from cli.output import FINDINGS, FINE
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ def commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
-        return CommandResult(int(ended.value.code or 0), printed.out, printed.err)
+        code = int(ended.value.code or 0)
+        if "--json" in arguments and code in (FINE, FINDINGS):
+            json.loads(printed.out)  # one document and nothing else, whatever there was to do
+        return CommandResult(code, printed.out, printed.err)
 
     return give

@@ -56,6 +56,14 @@ def follow(run: RunAtScale, manifest: Manifest, title: str) -> None:
             step.update(done=done, title=f"{title}: {done} of {manifest.jobs} jobs, {rate:.0f} a minute")
 
 
+def tell_nothing(text: str, *, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
+    """Print that there is nothing to do, in the form of a run that left nothing."""
+    if as_json:
+        print_json({"run": None, "attempt": 0, "jobs": 0, "left": [], **(more or {})})
+    else:
+        out.print(text)
+
+
 def tell_left(
     run: RunAtScale, manifest: Manifest, *, as_json: bool, more: Mapping[str, Any] | None = None, parts: str = ""
 ) -> None:

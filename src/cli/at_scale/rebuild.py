@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from cli.at_scale.following import follow, tell_left
+from cli.at_scale.following import follow, tell_left, tell_nothing
 from cli.operating import services_of, table_of
-from cli.output import out, say, steps
+from cli.output import say, steps
 from core.errors import Misuse
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def rebuild_at_scale(
         with steps() as progress, progress.step("looking up what each partition is made of"):
             planned = plan(deployed, services, table_of(services.contracts, table), engine, allow_fewer=allow_fewer)
         if not planned.jobs:
-            out.print("there is no partition; nothing was changed")
+            tell_nothing("there is no partition; nothing was changed", as_json=as_json)
             return
         if planned.reason:
             say(f"by {planned.engine}: {planned.reason}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cli.at_scale.following import run_of_functions, tell_left
-from cli.output import out, show
+from cli.at_scale.following import run_of_functions, tell_left, tell_nothing
+from cli.output import show
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
@@ -26,7 +26,8 @@ def replay_at_scale(deployed: Deployment, services: Services, prefix: str, *, re
     name = prefix.strip("/").replace("/", "-") or "all"
     followed = run_of_functions(deployed, services.records, "replay", name, plan, resume=resume)
     if followed is None:
-        out.print("there is no ingest object; nothing was changed")
+        nothing = {"processed": dict.fromkeys(COUNTED, 0)}
+        tell_nothing("there is no ingest object; nothing was changed", as_json=as_json, more=nothing)
         return
     run, manifest = followed
     counts = {name: sum(share.counts.get(name, 0) for share in run.done()) for name in COUNTED}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import json
+import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -61,3 +64,41 @@ def test_a_file_is_written_whole_and_with_its_folder_or_not_at_all(tmp_path: Pat
         with pytest.raises(Misuse, match=r"write it: .*Name a file that can be written"):
             write_file(place, "text", operation="write it")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def _ends(block: Sequence[ast.stmt]) -> bool:
+    return bool(block) and isinstance(block[-1], ast.Return | ast.Raise)
+
+
+def _texts(block: Sequence[ast.stmt]) -> Iterator[int]:
+    """The lines of a block that write text to standard output where ``as_json`` is true."""
+    for statement in block:
+        if isinstance(statement, ast.If) and ast.unparse(statement.test) == "as_json":
+            yield from _texts(statement.body)
+            if _ends(statement.body):
+                return
+        elif isinstance(statement, ast.If) and any(
+            ast.unparse(test) == "not as_json"
+            for test in (statement.test.values if isinstance(statement.test, ast.BoolOp) else [statement.test])
+        ):
+            yield from _texts(statement.orelse)
+        elif isinstance(statement, ast.If | ast.For | ast.With | ast.Try | ast.While):
+            yield from _texts(statement.body)
+            yield from _texts(getattr(statement, "orelse", []))
+            if isinstance(statement, ast.If) and _ends(statement.body) and _ends(statement.orelse):
+                return
+        else:
+            texts = (node for node in ast.walk(statement) if isinstance(node, ast.Call))
+            texts = (node for node in texts if re.match(r"(out\.print|show)\(", ast.unparse(node)))
+            guarded = "as_json=as_json" in ast.unparse(statement) or "if not as_json" in ast.unparse(statement)
+            yield from () if guarded else (node.lineno for node in texts)
+
+
+def test_no_command_writes_text_to_standard_output_where_json_is_wanted() -> None:
+    wrong = []
+    for file in sorted((Path(__file__).parents[3] / "src/cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                names = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+                wrong += [f"{file.name}:{line}" for line in _texts(node.body)] if "as_json" in names else []
+    assert wrong == []

@@ -46,3 +46,14 @@ def test_a_queued_replay_is_a_request_that_the_process_function_understands(
     )
     asked = [one for message in found["Messages"] for one in object_events(message["Body"])]
     assert sorted(one.key for one in asked) == keys
+
+
+def test_what_is_queued_or_is_none_is_a_document_too(
+    account: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.put(CURRENCY.format(1), [currency(1)])
+    assert starmend("replay", "tables/sales/currency/", "--queue", "--json").data == {"queued": 1}
+    monkeypatch.setattr("processing.restating.manifest.plan_replay", lambda *_: [])
+    replayed = starmend("replay", "tables/sales/currency/", "--at-scale", "--json").data
+    assert (replayed["jobs"], replayed["left"], set(replayed["processed"].values())) == (0, [], {0})
+    assert starmend("rebuild", "fact_sales_order", "--at-scale", "--json").data["jobs"] == 0
