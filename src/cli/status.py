@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,6 +62,7 @@ def status(
                 read_standing(records, contract, now=now, stale=stale.get(contract.dataset, ())) for contract in sourced
             ]
             changes = {contract.dataset: change_progress(records, contract, now=now) for contract in sourced}
+            known = [replace(each, changes=tuple(map(str, changes[each.dataset]))) for each in known]
     owes_points = any(isinstance(contract.source, Feed) for contract in sourced)
     said = verdict(known, unread=["how fresh the tables are"] if asked is None and owes_points else ())
     rows = _progress(deployed, sourced) if progress_too else []
@@ -78,7 +80,7 @@ def status(
                 [_row(table, newest.get((table.dataset, table.table))) for table in dataset.tables],
                 as_json=False,
             )
-            for line in (*decisions(dataset), *map(str, changes[dataset.dataset])):
+            for line in (*decisions(dataset), *dataset.changes):
                 out.print(line)
         if progress_too:
             out.print()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from auditor.page import words
+from auditor.standing.whole import is_whole
 
 State = Literal[
     "alarmed", "halted", "canary_failed", "late", "unplaced", "held", "outdated", "repairing", "unaudited", "unread",
@@ -180,6 +181,21 @@ def _whole(facts: Facts) -> Condition:
     return Condition("complete", text, "Nothing needs to be done", facts.fine_since)
 
 
+def _is_whole(facts: Facts) -> bool:
+    return is_whole(
+        missing=facts.missing + facts.overdue,
+        alarms=facts.alarms,
+        stale=facts.stale,
+        held=facts.held,
+        changes=facts.changes,
+        audited=facts.audited_at is not None,
+        halts=facts.halts,
+        unplaced=facts.unplaced,
+        unread=facts.unread,
+        canary=facts.canary,
+    )
+
+
 _RULES = (_alarmed, _halted, _canary, _late, _unplaced, _held, _outdated, _repairing, _unaudited, _unread, _paused)
 
 
@@ -229,7 +245,7 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
     times = [first.since for _, first in concerned or leading if first.since is not None]
     return Banner(
         state=worst,
-        complete=not concerned and not is_unread and bool(leading),
+        complete=bool(datasets) and not unread and all(_is_whole(facts) for facts, _ in datasets),
         title=title,
         since=(min if concerned else max)(times, default=None),
         doing=tuple(f"{facts.dataset}: {first.text}. {first.doing}." for facts, first in [*concerned, *resting]),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.standing.whole import is_whole
 from core.time import epoch, iso
 
 
@@ -45,7 +46,7 @@ class DatasetStanding:
     """A dataset's tables, the causes that its admins were called for, and when it is audited next.
 
     ``silences`` says of causes, open or not, that they are silenced, in words; ``paused`` of the dataset, empty
-    where it is not.
+    where it is not. ``changes`` say how far tables are under a new contract, a sentence each.
     """
 
     dataset: str
@@ -55,6 +56,34 @@ class DatasetStanding:
     stale: tuple[str, ...] = field(default=())
     silences: Mapping[str, str] = field(default_factory=dict)
     paused: str = ""
+    changes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Points and rows that are missing of its tables."""
+        return sum(table.missing for table in self.tables)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Which partitions of its tables are held, why and by whom."""
+        return tuple(dict.fromkeys(text for table in self.tables for text in table.held))
+
+    @property
+    def never_audited(self) -> tuple[str, ...]:
+        """The tables that no audit has looked at."""
+        return tuple(table.table for table in self.tables if table.audited_at is None)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that is owed is missing, and nobody need look at anything."""
+        return is_whole(
+            missing=self.missing,
+            alarms=self.alarms,
+            stale=self.stale,
+            held=self.held,
+            changes=self.changes,
+            audited=not self.never_audited,
+        )
 
 
 def standings(
@@ -117,24 +146,25 @@ def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) 
     tables = [table for dataset in datasets for table in dataset.tables]
     problems = [f"{name} could not be read" for name in unread]
     for dataset in datasets:
-        if missing := sum(table.missing for table in dataset.tables):
-            problems.append(f"{missing:,} missing in {dataset.dataset}")
-        if held := dict.fromkeys(text for table in dataset.tables for text in table.held):
-            problems.append(f"{dataset.dataset}: {' and '.join(held)}")
+        if dataset.missing:
+            problems.append(f"{dataset.missing:,} missing in {dataset.dataset}")
+        if dataset.held:
+            problems.append(f"{dataset.dataset}: {' and '.join(dataset.held)}")
+        problems += dataset.changes
         if dataset.alarms:
             count = len(dataset.alarms)
             names = (f"{name}, silenced" if name in dataset.silences else name for name in dataset.alarms)
             problems.append(f"{count} alarm{'s' * (count > 1)} of {dataset.dataset} ({'; '.join(names)})")
         if dataset.stale:
             problems.append(f"{', '.join(dataset.stale)} older than promised")
-        if never := [table.table for table in dataset.tables if table.audited_at is None]:
+        if never := dataset.never_audited:
             whole = len(never) == len(dataset.tables)
             problems.append(f"{dataset.dataset if whole else ', '.join(never)} never audited")
     windows, certified = sum(table.windows for table in tables), sum(table.certified for table in tables)
     covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"
     if paused := [dataset.dataset for dataset in datasets if dataset.paused]:
         covers += f"; paused, and owing nothing new: {', '.join(paused)}"
-    if problems:
+    if unread or not all(dataset.is_whole for dataset in datasets):
         return Verdict(f"incomplete: {'; '.join(problems)}. {covers}", complete=False)
     if certified < windows:
         return Verdict(f"nothing is missing, but not all is certified yet: {covers}", complete=True)
