@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.state import read_state
-from auditor.warehouse.outdated import WHOLE, made_tables, paths_newest_first, promise_of
+from auditor.warehouse.outdated import Reached, made_tables, paths_newest_first, promise_of
 from core.contract.model import TIME_UNITS, Contract, Table
 from core.evolution.deployments import read_history
 from core.ports import ObjectReader
@@ -66,7 +66,7 @@ def change_progress(records: ObjectReader, contract: Contract, *, now: int) -> l
         if table.name not in forms or is_built or not (until or is_new):
             continue
         paths = paths_newest_first(records, table)
-        place = until.removeprefix(WHOLE)
+        place = Reached.of(until).path
         done = paths.index(place) if not is_new and place in paths else 0
         if len(paths) > done:
             left = _seconds_left(_since(records, table), done, len(paths), now=now)

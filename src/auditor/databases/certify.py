@@ -91,11 +91,13 @@ def _keep_state(
     def next_state(before: DatasetState) -> DatasetState:
         is_older = before.frontier is not None and order.taken_at < before.frontier <= now
         closes = compares_all and not is_older
+        forms = {**before.forms, **order.outdated.settled(result.findings)}
 
         def joined(known: Sequence[str]) -> tuple[str, ...]:
             """With the causes of before that may be open still, for all that this run and those beside it have seen."""
             if closes:
                 still = {*unseen(known), *causes_still_open(known, memory.open), *triage.still_open(known)}
+                still |= order.outdated.still_open(forms, known)
                 return tuple(sorted({*causes, *still}))
             return tuple(sorted({*causes, *still_open(known, beside=order.beside and not is_older)}))
 
@@ -117,7 +119,7 @@ def _keep_state(
             seen_until=result.seen_until,
             swept_until=result.swept_until if order.scheduled else before.swept_until,
             halted=halted,
-            forms={**before.forms, **order.outdated.settled(result.findings)},
+            forms=forms,
         )
 
     change_state(services.records, order.dataset, next_state)

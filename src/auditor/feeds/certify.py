@@ -20,7 +20,7 @@ from auditor.state import DatasetState, OpenWindow, change_state, read_state, st
 from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.repair_jobs import RepairJob, Restate, find_job, find_outcome, write_job
 from core.contract.model import Contract, Feed, Table
-from core.errors import of_kind
+from core.errors import InvalidData, of_kind
 from core.feeds.partitions import period_of
 from core.time import epoch, iso
 
@@ -144,7 +144,11 @@ def unmade_rollups(services: Services, state: DatasetState) -> list[UnmadeRollup
     unmade = []
     for key in state.rollups:
         outcome = find_outcome(services.records, key)
-        job = None if outcome and outcome.result == "done" else find_job(services.records, key)
+        try:
+            job = None if outcome and outcome.result == "done" else find_job(services.records, key)
+        except InvalidData as error:  # which rollup it was the scan tells, for that is stale
+            services.log.warning("job cannot be read", job=key, reason=str(error))
+            continue
         if job is not None and isinstance(job.repair, Restate):
             unmade.append(UnmadeRollup(job.repair, outcome.reason if outcome else ""))
     return unmade
@@ -192,7 +196,8 @@ def _next_state(
     of_windows = {name for window in open_windows.values() for name in window.causes}
     known = {*before.causes, *(name for window in before.open.values() for name in window.causes)}
     named = {cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())
-    causes = tuple(sorted(named | triage.still_open(known)))
+    forms = {**before.forms, **order.outdated.settled(result.findings)}
+    causes = tuple(sorted(named | triage.still_open(known) | order.outdated.still_open(forms, known)))
     before = replace(before, rechecks=_rechecks(before, result, now))
     if not order.scheduled:  # of all else it knows nothing: what is open there stays so until an audit that looks
         still = tuple(sorted({*still_open(before.causes, beside=order.beside), *causes}))
@@ -208,7 +213,7 @@ def _next_state(
         objects_from=result.objects_until,
         causes=causes,
         swept_until=result.swept_until,
-        forms={**before.forms, **order.outdated.settled(result.findings)},
+        forms=forms,
     )
 
 

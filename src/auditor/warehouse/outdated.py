@@ -3,7 +3,11 @@
 A footer says by which columns, rules, lookup files and layout the oldest rows of its object were made. After a change
 of any of these each scheduled audit looks at so many of the table's partitions and names those made otherwise; they are
 made again within the budget, and the next audit goes on where all that are newer are as the contract says. A table of
-which all are is not listed again until it changes. What is outdated afterwards was rolled back, or was made by somebody
+which all are is not listed again until it changes.
+
+A partition that is still outdated after a run had it made again holds nobody back: the table is *stuck*, and the next
+runs go on behind it, to the table's end and then from that partition on again. Tables that are stuck come after those
+that are not, and share what is left of the run. What is outdated afterwards was rolled back, or was made by somebody
 who had begun before the deployment: it is named where an audit reads it anyway. Footers of earlier releases do not say:
 of them the stored columns are compared.
 """
@@ -14,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from auditor.services import Services
@@ -33,6 +38,44 @@ OutdatedPlace = tuple[str, str, str]  # table, path, and why its rows are not as
 Part = TypeVar("Part")  # a window or a slice
 WHOLE = "."  # as the path of a table that has one partition, where an empty one says that all are through
 MOST = 500  # partitions that one run looks at
+_THEN = "\n"  # of a table that is stuck: the first partition that is outdated, then where the next look begins
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a table is through, newest first: all before ``until`` are; empty: all are (``WHOLE``: an empty path).
+
+    Where it is stuck, ``then`` is where the next run goes on; that of a round that ended is ``until`` again.
+    """
+
+    until: str = ""
+    then: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is remembered; an earlier release looks at all of the table, where it is stuck."""
+        return f"{self.until}{_THEN}{self.then}" if self.then else self.until
+
+    @property
+    def goes_on(self) -> str:
+        """The path at which the next look begins."""
+        return (self.then or self.until).removeprefix(WHOLE)
+
+    @property
+    def path(self) -> str:
+        """The first path that is not through."""
+        return self.until.removeprefix(WHOLE)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the next look begins behind a partition that is outdated still."""
+        return self.then not in ("", self.until)
+
+    @classmethod
+    def of(cls, text: str) -> Reached:
+        """What a text says."""
+        until, _, then = text.partition(_THEN)
+        return cls(until, then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +124,27 @@ class Outdated:
         left = [finding for finding in findings if isinstance(finding, OutdatedPartition)]
         settled = dict(self.forms)
         for table in dict.fromkeys(table for table, _ in self.places):
-            of_table = [
-                finding for finding in left if finding.table == table or finding.problem.startswith(f"{table}: ")
-            ]
-            paths = [
-                path for name, path in self.places if name == table and path in {each.partition for each in of_table}
-            ]
-            settled[table] = (self.forms[table][0], (paths[0] or WHOLE) if paths else self.then.get(table, ""))
+            still = {
+                finding.partition
+                for finding in left
+                if finding.table == table or finding.problem.startswith(f"{table}: ")
+            }
+            first = next((path or WHOLE for name, path in self.places if name == table and path in still), "")
+            promise, text = self.forms[table]
+            settled[table] = (promise, self._reached(Reached.of(text), table, first).text)
         return settled
+
+    def _reached(self, before: Reached, table: str, first: str) -> Reached:
+        """How far a table is through, whose ``first`` place of the run is outdated still; empty: none is."""
+        then = self.then.get(table, "")
+        if before.is_behind:
+            return Reached(before.until, then or before.until)
+        return Reached(first, then or first) if first else Reached(then)
+
+    def still_open(self, settled: Mapping[str, tuple[str, str]], before: Iterable[str]) -> frozenset[str]:
+        """The cause of ``before`` that no run has seen over: of a table that is stuck this one saw a part."""
+        is_stuck = any(Reached.of(text).then for _, text in settled.values())
+        return frozenset({"outdated_partition"}.intersection(before) if is_stuck else ())
 
     @classmethod
     def from_data(cls, order: Mapping[str, Any]) -> Outdated:
@@ -104,34 +160,75 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
 
     Raises ``TransientFailure`` where the store does not answer.
     """
+    known = read_state(services.records, contract.dataset).forms
     places: list[tuple[str, str]] = []
-    left = MOST
+    stuck: list[list[tuple[str, str]]] = []
     progress: dict[str, tuple[str, str]] = {}
     then: dict[str, str] = {}
-    known = read_state(services.records, contract.dataset).forms
-    for table in made_tables(contract):
-        promise = promise_of(table)
-        stood, until = known.get(table.name, ("", ""))
-        if stood == promise and not until:
+    left = MOST
+    waiting = _not_through(contract, known, progress)
+    for number, (table, reached) in enumerate(waiting):
+        most = left // (len(waiting) - number) if reached.then else left
+        if most <= 0:
+            progress[table.name] = (promise_of(table), reached.text or WHOLE)
             continue
-        if left <= 0:
-            progress[table.name] = (promise, (until if stood == promise else "") or WHOLE)
-            continue
-        if stood == form_of(table) and not until:  # an earlier release was through with it, and kept the form alone
-            progress[table.name] = (promise, "")
-            continue
-        paths = paths_newest_first(services.records, table)
-        if stood == promise and until.removeprefix(WHOLE) in paths:
-            paths = paths[paths.index(until.removeprefix(WHOLE)) :]
-        looked = paths[:left]
-        left -= len(looked)
-        outdated = [path for path, problem in zip(looked, _problems(services, table, looked), strict=True) if problem]
-        places += [(table.name, path) for path in outdated]
-        unseen = paths[len(looked) :]
-        following = [*outdated, *unseen]
-        progress[table.name] = (promise, following[0] or WHOLE if following else "")
-        then[table.name] = unseen[0] if unseen else ""
+        look = _look(services, table, reached, most=most)
+        left -= look.count
+        of_table = [(table.name, path) for path in look.outdated]
+        if reached.then:
+            stuck.append(of_table)
+        else:
+            places += of_table
+        progress[table.name] = (promise_of(table), look.reached.text)
+        then[table.name] = look.unseen
+    places += [place for turn in zip_longest(*stuck) for place in turn if place]
     return Outdated(tuple(places), progress, then).cut(services.limits.budget.partitions)
+
+
+def _not_through(
+    contract: Contract, known: Mapping[str, tuple[str, str]], progress: dict[str, tuple[str, str]]
+) -> list[tuple[Table, Reached]]:
+    """The tables that are not through and how far each is, those that are stuck last.
+
+    Those with which an earlier release was through, which kept the form alone, are noted in the ``progress``.
+    """
+    waiting = []
+    for table in made_tables(contract):
+        stood, text = known.get(table.name, ("", ""))
+        is_same = stood == promise_of(table)
+        if is_same and not text:
+            continue
+        if stood == form_of(table) and not text:
+            progress[table.name] = (promise_of(table), "")
+            continue
+        waiting.append((table, Reached.of(text if is_same else "")))
+    return sorted(waiting, key=lambda each: bool(each[1].then))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The ``outdated`` of so many paths that were looked at; ``unseen`` is the first behind them, or empty."""
+
+    outdated: tuple[str, ...]
+    count: int
+    unseen: str
+    reached: Reached
+
+
+def _look(services: Services, table: Table, reached: Reached, *, most: int) -> _Look:
+    """Look at the next paths of a table, newest first."""
+    paths = paths_newest_first(services.records, table)
+    if reached.until and reached.path in paths:
+        paths = paths[paths.index(reached.path) :]
+    start = paths.index(reached.goes_on) if reached.is_behind and reached.goes_on in paths else 0
+    looked = paths[start : start + most]
+    problems = zip(looked, _problems(services, table, looked), strict=True)
+    outdated = tuple(path for path, problem in problems if problem)
+    unseen = paths[start + len(looked) :]
+    following = [*outdated, *unseen]
+    first = (following[0] or WHOLE) if following else ""
+    after = Reached(reached.until, first or reached.until) if start else Reached(first)
+    return _Look(outdated, len(looked), unseen[0] if unseen else "", after)
 
 
 def find_outdated(

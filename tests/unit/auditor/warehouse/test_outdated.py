@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Container
 from dataclasses import replace
 
 import pytest
@@ -23,9 +25,9 @@ from auditor.databases.rows.targets import ALWAYS, Slice
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import scan_partitions
 from auditor.services import Limits
-from auditor.state import change_state, read_state
+from auditor.state import DatasetState, change_state, read_state
 from auditor.warehouse import outdated
-from auditor.warehouse.outdated import Outdated, choose_outdated, find_outdated
+from auditor.warehouse.outdated import Outdated, Reached, choose_outdated, find_outdated
 from auditor.windows import windows_between
 from core.contract.model import Column, Contract, Contracts, Table, Take
 from core.contract.types import parse_type
@@ -184,8 +186,63 @@ def test_as_many_are_taken_up_as_can_be_certified_again_and_never_none() -> None
     assert len(chosen.within(windows, most=19, size=lambda _: 3)[0].places) == 2
 
 
-def _layout(lake: AuditedFeed, path: str) -> RowLayout:
-    pointer = lake.partitions.read_pointer(f"fact_quote/{path}")
+def ended(lake: AuditedFeed, contract: Contract, *, refuses: Container[str] = ()) -> list[str]:
+    """A whole run: what it takes up is made again but for what ``refuses``, and it remembers how far it came."""
+    chosen = choose_outdated(lake.services, contract)
+    widths = {table.name: table for table in contract.tables}
+    for table, path in chosen.places:
+        if path not in refuses:
+            made_again(lake, path, widths[table])
+    left = find_outdated(lake.services, contract, chosen)
+
+    def remember(state: DatasetState) -> DatasetState:
+        forms = {**state.forms, **chosen.settled(left)}
+        kept = chosen.still_open(forms, {"outdated_partition"})
+        return replace(state, forms=forms, causes=tuple({*kept, *(["outdated_partition"] if left else [])}))
+
+    change_state(lake.records, "test", remember)
+    return [path for _, path in chosen.places]
+
+
+def test_partitions_that_cannot_be_made_again_hold_back_neither_their_table_nor_another(
+    lake: AuditedFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outdated, "MOST", 2)
+    twin = replace(WIDER, name="fact_twin")
+    for month in (1, 2, 3):
+        at = epoch(f"2026-{month:02d}-20T14:00:00Z")
+        lake.put([("AAPL", at), ("ZM", at)], table=replace(FACT, name="fact_twin"))
+    contract = feed_contract(tables=(WIDER, twin))
+    refused = PATHS[:4]
+    assert ended(lake, contract, refuses=refused) == PATHS[:2]
+    runs = [ended(lake, contract, refuses=refused) for _ in range(12)]
+    assert set(PATHS[4:]) <= {path for run in runs for path in run}, "what lies behind is reached"
+    state = read_state(lake.records, "test")
+    assert "outdated_partition" in state.causes, "what stays is told for as long as it does"
+    stays = {table: Reached.of(text).until for table, (_, text) in state.forms.items() if text}
+    assert stays == {"fact_quote": PATHS[0], "fact_twin": PATHS[0]}
+    for name in ("fact_quote", "fact_twin"):
+        layouts = [_layout(lake, path, name).form == RowLayout.of(WIDER).form for path in PATHS]
+        assert layouts == [False] * 4 + [True] * 2
+    tried = Counter(path for run in runs for path in run if path in refused)
+    assert max(tried.values()) - min(tried.values()) <= 2, "and each of what stays has its turns"
+
+
+def test_a_table_that_was_stuck_is_through_once_all_of_it_could_be_made_again(
+    lake: AuditedFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outdated, "MOST", 2)
+    contract = feed_contract(tables=(WIDER,))
+    for _ in range(4):
+        ended(lake, contract, refuses=PATHS[:1])
+    for _ in range(6):
+        ended(lake, contract)
+    state = read_state(lake.records, "test")
+    assert (state.forms["fact_quote"][1], state.causes) == ("", ())
+
+
+def _layout(lake: AuditedFeed, path: str, table: str = "fact_quote") -> RowLayout:
+    pointer = lake.partitions.read_pointer(f"{table}/{path}")
     assert pointer is not None
     stored = lake.partitions.read_object(pointer.target)
     assert stored is not None
