@@ -24,8 +24,9 @@ from core.contract.model import Feed, Table
 from core.evolution.deployments import read_history
 from core.evolution.placing import folders_by_contract, placing_of
 from core.json import UNREADABLE, canonical_json
+from core.landing.records import receipt_if_any
 from core.landing.whereabouts import repair_name
-from core.landing.zone import FEEDS, RECEIPTS, REPAIR, landing_of, prefixes_of
+from core.landing.zone import FEEDS, RECEIPTS, REPAIR, landing_of, object_of_record, prefixes_of
 from core.ports import ObjectInfo
 from core.time import format_instant
 from processing.services import Services
@@ -156,7 +157,6 @@ class _Receipts:
         key = f"{self._index}{block}.json"
         stored = self._services.records.read(key)
         known = _entries(stored.body if stored else None)
-        known = {name: entry for name, entry in known.items() if "object_etag" in entry}  # earlier releases' had none
         fresh = [name for name, info in listed.items() if known.get(name, {}).get("etag") != info.etag]
         entries = {name: entry for name, entry in known.items() if name in listed} | self._read(listed, fresh)
         if entries != known:
@@ -167,15 +167,17 @@ class _Receipts:
         with ThreadPoolExecutor(self._services.workers) as pool:
             stored = pool.map(lambda name: self._services.records.read(listed[name].key), names)
             return {
-                name: {"etag": receipt.stat.etag, **_entry(json.loads(receipt.body))}
+                name: {"etag": receipt.stat.etag, **_entry(listed[name].key, receipt_if_any(receipt.body))}
                 for name, receipt in zip(names, stored, strict=True)
                 if receipt
             }
 
 
-def _entry(receipt: Mapping[str, Any]) -> dict[str, Any]:
-    """What the index keeps of a receipt."""
-    is_doubtful = receipt["outcome"] == "halted" or receipt["rejected"] or receipt.get("outside")
+def _entry(key: str, receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """What the index keeps of a receipt; of one that cannot be read, that nobody knows where its rows went."""
+    if not receipt:
+        return {"object": object_of_record(key), "object_etag": "", "contract": "", "places": None}
+    is_doubtful = receipt["outcome"] == "halted" or receipt.get("rejected") or receipt.get("outside")
     places = sorted([part["table"], part["partition"]] for part in receipt["partitions"])
     return {
         "object": receipt["object"],
@@ -194,6 +196,16 @@ def _said(entry: Mapping[str, Any]) -> Said:
 def _entries(body: bytes | None) -> dict[str, dict[str, Any]]:
     """The index of a block; nothing where it cannot be read."""
     try:
-        return {str(name): dict(entry) for name, entry in json.loads(body or b"{}").items()}
+        return {str(name): entry for name, entry in json.loads(body or b"{}").items() if _is_entry(entry)}
     except UNREADABLE:
         return {}
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it is what ``_entry`` gave; an earlier release's had no ETag of the object."""
+    texts = (entry.get(name) for name in ("etag", "object", "object_etag", "contract"))
+    places = entry["places"]
+    pairs = [] if places is None else places
+    return all(isinstance(text, str) for text in texts) and all(
+        isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in pairs
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 
 from core.audit.repair_jobs import Inputs
 from core.contract.model import Table
 from core.landing.ingest_objects import content_promise
-from core.landing.zone import RECEIPTS, landing_of, prefixes_of
+from core.landing.zone import landing_of, prefixes_of
 from core.ports import ObjectInfo
 from core.time import parse_instant
 from processing.parse_object import parse_object
@@ -19,7 +20,8 @@ from processing.partitions.batch import dedupe
 from processing.partitions.commit import SourceRef
 from processing.partitions.layout import Layout
 from processing.plan import SourcePlan
-from processing.records.receipts import read_receipts
+from processing.records.receipts import read_receipt
+from processing.restating.arrivals import Places, places_of
 from processing.restating.spill_buffer import SpillBuffer
 from processing.services import Services
 from processing.shape import Origin
@@ -114,6 +116,7 @@ class History:
         self._progress = progress
         self._known: set[tuple[str, str]] = set()
         self._refusals: dict[str, Refusal] = {}
+        self._said: dict[str, Places | None] | None = None
         self.buffer = buffer
         self.refs: dict[str, list[SourceRef]] = {}
 
@@ -145,24 +148,37 @@ class History:
         """The ingest objects that may have given a partition rows that they do not give now, and why.
 
         By their receipts: those that are gone, those that reject more lines than when they were committed, and those
-        that halt, for a receipt of today's halt has replaced that of an earlier commit.
+        that halt, for a receipt of today's halt has replaced that of an earlier commit. What the receipts say is
+        looked up; only those are read of objects that are gone or refused, and of which that does not tell it all.
         """
         known = {key for key, _ in self._known}
         accounted: set[str] = set()
-        folder = f"{RECEIPTS}dataset={self._plan.contract.dataset}/source_table={self._plan.source.name}/"
-        for receipt in read_receipts(self._services.records, folder):
-            key = str(receipt["object"])
-            refusal = self._refusals.get(key)
-            touched = any(
-                (part["table"], part["partition"]) == (self._table.folder, path) for part in receipt["partitions"]
-            )
-            if touched and key not in known:
-                yield f"{key} is gone"
-            elif refusal and not refusal.halted:
+        for key, places in self._places().items():
+            landing, refusal = landing_of(key), self._refusals.get(key)
+            if landing is None or (key in known and (refusal is None or refusal.halted)):
+                continue
+            receipt = read_receipt(self._services.records, landing) if refusal or places is None else None
+            touched = self._touched(path, places, receipt)
+            if key not in known:
+                if touched:
+                    yield f"{key} is gone"
+            elif refusal and receipt:
                 accounted.add(key)
-                if touched and refusal.lines > receipt["rejected"]:
+                if touched and refusal.lines > (receipt.get("rejected") or 0):
                     yield str(refusal)
         yield from (str(refusal) for key, refusal in self._refusals.items() if key not in accounted)
+
+    def _places(self) -> dict[str, Places | None]:
+        """What the receipts say of each object, looked up once."""
+        if self._said is None:
+            self._said = places_of(self._services, self._plan.contract.dataset, self._plan.source.name)
+        return self._said
+
+    def _touched(self, path: str, places: Places | None, receipt: Mapping[str, Any] | None) -> bool:
+        """Whether an object gave the partition rows, or nobody can say that it did not."""
+        if receipt is not None:
+            places = tuple((part["table"], part["partition"]) for part in receipt["partitions"])
+        return places is None or (self._table.folder, path) in places
 
     def take(self, sources: Iterable[SourceRef], refusals: Iterable[Refusal]) -> None:
         """Objects that somebody else has read already: their rows are in the buffer, or will be."""

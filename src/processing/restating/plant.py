@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.audit.canary import PlantedRow, planted_key
+from core.audit.canary import PlantedRow, planted_key, read_planted
 from core.audit.repair_jobs import PlantGap
 from core.contract.model import Database, Latest, Table
 from core.errors import InvalidData
@@ -28,8 +28,8 @@ def plant_gap(services: Services, repair: PlantGap) -> int:
         problem = "is no canary, and its rows are not ours to take"
         raise InvalidData("plant gap", f"{repair.dataset}/{repair.table}", problem, "Name a database with canary: true")
     record = planted_key(repair.dataset)
-    before = services.records.read(record)
-    if before is not None and PlantedRow.from_json(before.body).day == repair.day:
+    before = read_planted(services.records, repair.dataset)
+    if before is not None and before.day == repair.day:
         return 0
     names = table.history_of or table.key
     snapshot = read_partition(services.partitions, table, repair.partition)

@@ -68,8 +68,8 @@ class Replays:
 
     def _count(self, receipt: Mapping[str, Any]) -> None:
         self.outcomes[receipt["outcome"]] += 1
-        self.rows += receipt["rows_out"]
-        self.rejected += receipt["rejected"]
+        self.rows += receipt.get("rows_out") or 0
+        self.rejected += receipt.get("rejected") or 0
 
 
 def ingest_keys(ingest: ObjectReader, prefix: str) -> Iterator[str]:

@@ -8,15 +8,19 @@ import gzip
 import random
 
 import pytest
-from tests.support.lake import MemoryLake, department, line_of, order, quote, shipped_contracts, staff
+from tests.fakes.objects import MemoryObjects
+from tests.support.lake import MemoryLake, department, landing, line_of, order, quote, shipped_contracts, staff
 from tests.support.rebuild_histories import differences, double_faults, halting, with_column
 
 from core.contract.model import Check, Contracts
 from core.contract.types import parse_type
 from core.errors import InvalidData, LostCommit
 from core.evolution.deployments import record_deployment
+from core.landing.zone import RECEIPTS
+from core.ports import StoredObject
 from core.time import at_epoch, epoch
 from core.warehouse.pointer import data_prefix, pointer_key
+from processing.restating.arrivals import read_arrivals
 from processing.restating.manifest import plan_rebuild
 from processing.restating.rebuild import rebuild_table
 
@@ -250,6 +254,50 @@ def test_where_the_current_object_is_lost_and_its_inputs_give_what_they_gave_it_
     with_a_lost_version(lake)
     list(rebuild_table(lake.services, "fact_sales_order"))
     assert rows_of_orders(lake) == {1, 2, 3, 7}
+
+
+class ReceiptsRead(MemoryObjects):
+    """Counts the receipts that are read."""
+
+    count = 0
+
+    def read(self, key: str) -> StoredObject | None:
+        self.count += key.startswith(RECEIPTS)
+        return super().read(key)
+
+
+def test_where_an_object_is_lost_only_receipts_of_which_the_index_does_not_tell_are_read() -> None:
+    lake = MemoryLake(shipped_contracts())
+    for number in range(10, 30):
+        lake.process(lake.put_table("sales", "sales_order", number, [order(number, created_at="2026-10-01T00:00:00")]))
+    lake.process(lake.put_table("sales", "sales_order", 30, [b"no line\n", order(30)]))  # doubtful, and gone below
+    elsewhere = [b"no line\n", order(31, created_at="2026-10-01T00:00:00")]
+    lake.process(lake.put_table("sales", "sales_order", 31, elsewhere))
+    read_arrivals(lake.services, lake.services.contracts.table("fact_sales_order"))
+    gone = with_a_lost_version(lake)
+    records = ReceiptsRead()
+    records._objects = lake.records._objects
+    lake.services = dataclasses.replace(lake.services, records=records)
+    lake.ingest.delete(["tables/sales/sales_order/000000000031.jsonl.gz"])
+    list(rebuild_table(lake.services, "fact_sales_order", "month=2026-11"))  # what is gone never had rows of it
+    assert records.count <= 4, "those of the two new objects, and those that the index cannot tell"
+    november = data_prefix("fact_sales_order/month=2026-11")
+    lake.partitions.delete([key for key in lake.partitions.objects if key.startswith(november)])
+    lake.ingest.delete([gone, "tables/sales/sales_order/000000000030.jsonl.gz"])
+    with pytest.raises(InvalidData) as refused:
+        list(rebuild_table(lake.services, "fact_sales_order", "month=2026-11"))
+    assert f"{gone} is gone" in str(refused.value)
+    assert "000000000030.jsonl.gz is gone" in str(refused.value), "and what may have had rows is never left out"
+    assert "000000000031" not in str(refused.value)
+
+
+def test_where_an_object_is_lost_and_a_receipt_cannot_be_read_what_it_is_of_counts_as_gone() -> None:
+    lake = MemoryLake(shipped_contracts())
+    gone = with_a_lost_version(lake)
+    lake.ingest.delete([gone])
+    lake.records.write(landing(gone).receipt_key, b"<html>")
+    with pytest.raises(InvalidData, match=f"{gone} is gone"):
+        list(rebuild_table(lake.services, "fact_sales_order"))
 
 
 def test_an_input_that_was_altered_gives_no_rows_as_it_gives_none_when_it_arrives() -> None:
