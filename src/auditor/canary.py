@@ -12,7 +12,7 @@ from auditor.feeds.objects import first_hour
 from auditor.services import Services
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import DAY, Window, facts_of, partitions_of
-from core.audit.canary import PlantedRow, newest_gap, planted_key
+from core.audit.canary import newest_gap, read_planted
 from core.audit.repair_jobs import PlantGap
 from core.contract.model import Contract, Database, Feed, Table
 from core.feeds.lines import FROM_HISTORY, PROVENANCE
@@ -67,15 +67,15 @@ def _row_healed(services: Services, contract: Contract, source: Database, *, now
     """Whether the planted row is back, and came through a repair.
 
     One that the extraction brought (for it was changed meanwhile) proves nothing. Where there are rows and nothing was
-    ever planted, or not for days, the planting is what does not work.
+    ever planted that anybody knows of, or not for days, the planting is what does not work.
     """
-    stored = services.records.read(planted_key(contract.dataset))
-    planted = PlantedRow.from_json(stored.body) if stored else None
-    if planted is None:
+    planted = read_planted(services.records, contract.dataset)
+    table = next((table for table in contract.tables if planted and table.name == planted.table), None)
+    if planted is None or table is None or not {*planted.key} <= {column.name for column in table.columns}:
         return False if any(_has_objects(services, table) for table in contract.tables) else None
     if planted.planted_at < now - OLDEST:
         return False
-    rows = read_partition(services.partitions, services.contracts.table(planted.table), planted.partition).rows
+    rows = read_partition(services.partitions, table, planted.partition).rows
     for name, value in planted.key.items():
         rows = rows.filter(pc.equal(rows.column(name).cast(pa.string()), value))
     checked = {str(instant or "") for instant in rows.column("checked_at").to_pylist()}
@@ -93,8 +93,8 @@ def gap_to_plant(services: Services, contract: Contract, partitions: Collection[
     source, day = contract.source, iso(now)[:10]
     if not isinstance(source, Database) or not source.canary or not partitions:
         return None
-    stored = services.records.read(planted_key(contract.dataset))
-    if stored is not None and PlantedRow.from_json(stored.body).day == day:
+    planted = read_planted(services.records, contract.dataset)
+    if planted is not None and planted.day == day:
         return None
     chosen = random.Random(f"canary:{contract.dataset}:{day}").choice(sorted(partitions))
     return PlantGap(contract.dataset, table_of(chosen), chosen.partition("/")[2], day)

@@ -8,12 +8,16 @@ cannot be healed and why). Every step writes its files whole and may be run agai
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from core.audit.repair_jobs import run_prefix
 from core.errors import InvalidData
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
+
+Content = TypeVar("Content")
+REMEDY = "Start the audit again"
 
 
 def run_file_key(run: str, name: str) -> str:
@@ -29,14 +33,26 @@ def write_run_file(store: ObjectWriter, run: str, name: str, data: Any) -> str:
 
 
 def find_run_file(store: ObjectReader, run: str, name: str) -> Any:
-    """The file's content; None where it is not there (yet)."""
+    """The file's content; None where it is not there (yet). Raises ``InvalidData`` where it is no JSON."""
     stored = store.read(run_file_key(run, name))
-    return json.loads(stored.body) if stored else None
+    try:
+        return json.loads(stored.body) if stored else None
+    except UNREADABLE as error:
+        raise InvalidData("read the run's files", run_file_key(run, name), f"is no JSON ({error!r})", REMEDY) from error
+
+
+def run_file_if_any(store: ObjectReader, run: str, name: str, read: Callable[[Any], Content]) -> Content | None:
+    """What ``read`` makes of a file of a run that is over; None where it is not there, or is none that it can read."""
+    try:
+        content = find_run_file(store, run, name)
+        return None if content is None else read(content)
+    except (InvalidData, *UNREADABLE):
+        return None
 
 
 def read_run_file(store: ObjectReader, run: str, name: str) -> Any:
-    """The file's content. Raises ``InvalidData`` where the step before did not leave it."""
+    """The file's content. Raises ``InvalidData`` where the step before did not leave it, or it is no JSON."""
     content = find_run_file(store, run, name)
     if content is None:
-        raise InvalidData("read the run's files", run_file_key(run, name), "is not there", "Start the audit again")
+        raise InvalidData("read the run's files", run_file_key(run, name), "is not there", REMEDY)
     return content

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from core.errors import TransientFailure
 from core.json import UNREADABLE
 from core.ports import ObjectReader, ObjectStore, Refused
+from core.typed import typed
 
 TRIES = 20
 
@@ -70,6 +71,8 @@ Memory = TypeVar("Memory", bound=Memorable)
 class Remembered(Generic[Memory]):
     """An object for each dataset that is a memory and not the truth: one that is lost or cannot be read counts as none.
 
+    So does one of which a field is not of the type that it is promised to be: whoever goes by it would fail.
+
     ``root`` is where the objects lie, ``name`` what errors call them.
     """
 
@@ -100,6 +103,6 @@ class Remembered(Generic[Memory]):
 
     def _memory_of(self, body: bytes | None) -> Memory:
         try:
-            return self.kind.from_json(body) if body is not None else self.kind()
+            return typed(self.kind.from_json(body)) if body is not None else self.kind()
         except UNREADABLE:
             return self.kind()

@@ -10,6 +10,22 @@ from typing import Any
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
+def json_object(body: bytes | str) -> dict[str, Any]:
+    """The object of a stored document. Raises one of ``UNREADABLE`` where it is none."""
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        raise TypeError(f"is no object but {type(document).__name__}")
+    return document
+
+
+def object_if_any(body: bytes | str | None) -> dict[str, Any]:
+    """The object of a stored document; empty where there is none, or where it is something else."""
+    try:
+        return json_object(body) if body is not None else {}
+    except UNREADABLE:
+        return {}
+
+
 def canonical_text(data: Any) -> str:
     """Sorted keys, no spaces, ASCII only, on one line without a line break."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -24,6 +24,7 @@ from core.audit.history import Evidence, Ranges
 from core.json import UNREADABLE, canonical_json
 from core.ports import Log, ObjectReader, ObjectWriter
 from core.time import epoch, iso
+from core.typed import typed
 
 ROOT = "audit/absent/"
 SOONEST, LATEST = 6 * HOUR, 365 * DAY  # until an absence is asked for again
@@ -72,7 +73,7 @@ class Absence:
     @classmethod
     def from_json(cls, body: bytes) -> Absence:
         data = json.loads(body)
-        return cls(**place_from_data(data), expires_at=epoch(data["expires_at"]), proof=data.get("proof", ""))
+        return typed(cls(**place_from_data(data), expires_at=epoch(data["expires_at"]), proof=data.get("proof", "")))
 
 
 def place_to_data(

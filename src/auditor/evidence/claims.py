@@ -19,6 +19,7 @@ from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.json import canonical_json
 from core.ports import Log, ObjectReader
 from core.time import iso
+from core.typed import typed
 
 ROOT = "audit/claims/"
 Kind = Literal["absent", "refused"]
@@ -60,9 +61,9 @@ class Claim:
 
     @classmethod
     def from_json(cls, body: bytes) -> Claim:
-        """Read what ``to_json`` gave."""
+        """Read what ``to_json`` gave. Raises one of ``UNREADABLE`` where it is something else."""
         data = json.loads(body)
-        return cls(**place_from_data(data), **{name: data[name] for name in _OWN})
+        return typed(cls(**place_from_data(data), **{name: data[name] for name in _OWN}))
 
 
 def claims_of(dataset: str, entity: str, outcome: HistoryOutcome, *, run: str, found_at: int) -> Iterator[Claim]:

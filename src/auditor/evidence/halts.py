@@ -25,6 +25,7 @@ from auditor.services import Services
 from core.audit.findings import HaltedObject, UnprocessedObject
 from core.contract.model import Contract
 from core.json import UNREADABLE
+from core.landing.records import completeness_if_any
 from core.landing.zone import HALT_NOTES, day_of_note, halt_notes_since, landing_of, object_of_note
 from core.ports import ObjectInfo, ObjectReader
 from core.time import epoch, iso
@@ -199,19 +200,10 @@ def halt_rows(
     over = {"status": "released", "missing": 0, "audited_at": result.audited_at, "run": basis.run}
     with ThreadPoolExecutor(workers) as pool:
         for key, stored in zip(keys, pool.map(records.read, keys), strict=True):
-            row = _row_of(stored.body) if stored else {}
+            row = completeness_if_any(stored.body if stored else None)
             if row.get("status") == "halted" and str(row.get("audited_at", "")) <= result.audited_at:
                 rows[key] = row | over
     return rows
-
-
-def _row_of(body: bytes) -> dict[str, Any]:
-    """A row that an audit wrote; nothing where the bytes are none."""
-    try:
-        row = json.loads(body)
-    except UNREADABLE:
-        return {}
-    return row if isinstance(row, dict) else {}
 
 
 def halt_key(dataset: str, key: str, day: str) -> str:

@@ -17,9 +17,11 @@ from auditor.evidence.failures import failure_of
 from auditor.evidence.results import AuditResult, WindowResult, kinds_of
 from auditor.run_files import find_run_file
 from auditor.windows import DAY
+from core.errors import InvalidData
 from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
+from core.typed import typed
 
 ROOT = "audit/journal/"
 _MOST_ATTEMPTS, _MOST_RANGES = 10, 40
@@ -63,13 +65,23 @@ class Entry:
 
     @classmethod
     def from_json(cls, body: bytes) -> Entry:
-        """Read what ``to_json`` gave; what a later release added is passed over."""
+        """Read what ``to_json`` gave; what a later release added is passed over.
+
+        Raises one of ``UNREADABLE`` where it is something else.
+        """
         data = json.loads(body)
         known: dict[str, Any] = {name: data[name] for name in cls.__slots__ if name in data}
         lists: dict[str, Any] = {name: tuple(known[name]) for name in ("causes", "silenced") if name in known}
         lists["ranges"] = tuple((start, end) for start, end in known.get("ranges", ()))
         lists["error"] = failure_of(known.get("error", "")).text  # earlier releases kept the begin of a JSON document
-        return cls(**{**known, **lists})
+        entry = typed(cls(**{**known, **lists}))
+        for instant in (
+            entry.ended_at,
+            entry.began_at or entry.ended_at,
+            *(each for pair in entry.ranges for each in pair),
+        ):
+            epoch(instant)
+        return entry
 
     def looked_at(self, instant: int) -> bool:
         """Whether the instant (epoch seconds) lies in what it looked at."""
@@ -113,14 +125,17 @@ def _scans(records: ObjectReader, run: str) -> Iterator[AuditResult]:
     for attempt in range(_MOST_ATTEMPTS):
         if (data := _read(records, run, f"audit-{attempt}")) is None:
             return
-        yield AuditResult.from_data(data)
+        try:
+            yield AuditResult.from_data(data)
+        except UNREADABLE:
+            return
 
 
 def _read(records: ObjectReader, run: str, name: str) -> Any:
     """A file of the run; None also where it is no JSON, for that is no reason not to tell of the rest."""
     try:
         return find_run_file(records, run, name)
-    except ValueError:
+    except InvalidData:
         return None
 
 

@@ -237,7 +237,9 @@ class Outstanding:
         known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
         known["rooms"] = _numbers_of(known.get("rooms", {}))
         known["partitions"] = tuple(known.get("partitions", ()))
-        return cls(**known)
+        outstanding = cls(**known)
+        outstanding.looked_until(timedelta())  # raises where that is no instant
+        return outstanding
 
 
 def _after(

@@ -13,6 +13,7 @@ from typing import Any
 from auditor.repairs.causes import Cause
 from core.json import UNREADABLE
 from core.ports import ObjectReader
+from core.time import epoch
 
 ROOT = "audit/causes/"
 
@@ -39,6 +40,7 @@ def understood(memory: Any) -> dict[str, Any]:
     try:
         cause = Cause.from_data(memory["cause"])
         places_of(memory.get("told", {}))
+        epoch(memory["since"])
         return {
             **memory,
             "cause": cause.to_data(),

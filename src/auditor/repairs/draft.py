@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.turns.items import Items
@@ -13,7 +13,9 @@ from auditor.services import Budget
 from core.audit.findings import Finding
 from core.audit.history import KnownValue
 from core.audit.repair_jobs import Compare, FetchHistory, Repair
+from core.contract.codec import from_data
 from core.contract.model import Contracts
+from core.typed import typed
 
 # Of one plan, whatever the settings say. It travels in the state of Step Functions, of which there are 256 KiB, and all
 # of an execution's jobs are in its history, which has 25,000 events ("Quotas for state machine executions"): of the 28
@@ -72,6 +74,11 @@ class Plan:
             name = queue_name(dataset, each.kind, each.entity)
             counts[name] = counts.get(name, 0) + each.count
         return counts
+
+
+def plan_from_data(data: Any) -> Plan:
+    """The plan of a run's file. Raises one of ``UNREADABLE`` where it is none, or one of another release."""
+    return typed(from_data(Plan, data))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from auditor.evidence.absent import keep
 from auditor.evidence.claims import claims_of
@@ -12,7 +12,8 @@ from auditor.services import Services
 from auditor.windows import DAY
 from core.audit.history import HistoryOutcome
 from core.audit.repair_jobs import Compare, FetchHistory, Repair, RepairOutcome, find_job, find_outcome, job_keys
-from core.json import canonical_json
+from core.errors import InvalidData
+from core.json import canonical_json, object_if_any
 from core.time import epoch, iso
 
 REFUSED_FOR = DAY  # then one call finds out whether the plan was changed
@@ -37,11 +38,15 @@ class JobReport:
 
 
 def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
-    """The reports of all jobs of these attempts, in order."""
+    """The reports of all jobs of these attempts, in order; a job that nobody can read was not done, and is told."""
     reports = []
     for attempt in attempts:
         for key in job_keys(services.records, run, attempt):
-            job = find_job(services.records, key)
+            try:
+                job = find_job(services.records, key)
+            except InvalidData as error:
+                services.log.warning("job cannot be read", job=key, reason=str(error))
+                continue
             if job is not None:
                 reports.append(_report(attempt, job.repair, find_outcome(services.records, key)))
     return reports
@@ -98,8 +103,15 @@ def _remember(services: Services, dataset: str, refused: Mapping[str, str], answ
 
 
 def _read(services: Services, dataset: str) -> dict[str, dict[str, str]]:
+    """The refusals by entity; of what is none of them nothing, so that it costs a call more."""
     stored = services.records.read(refusals_key(dataset))
-    return json.loads(stored.body) if stored else {}
+    known = object_if_any(stored.body if stored else None)
+    return {entity: refusal for entity, refusal in known.items() if _is_refusal(refusal)}
+
+
+def _is_refusal(value: Any) -> bool:
+    names = ("reason", "until", "contract")
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 def refused_now(services: Services, dataset: str) -> dict[str, str]:

@@ -5,10 +5,8 @@ Reading grows with the windows that are asked for, not with the age of the lake.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 from auditor.databases.choose import AUDITED_EVERY
@@ -20,7 +18,7 @@ from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import understood
 from auditor.standing.standing import DatasetStanding, standings
 from core.contract.model import Contract, Database
-from core.json import UNREADABLE
+from core.landing.records import completeness_if_any
 from core.ports import ObjectReader
 
 DAY = 86_400
@@ -73,7 +71,5 @@ def _on_the_way(contract: Contract) -> dict[str, int]:
 def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     with ThreadPoolExecutor(WORKERS) as pool:
         for stored in pool.map(records.read, keys):
-            with suppress(*UNREADABLE):  # whatever is none says nothing, and keeps no other from being read
-                row = json.loads(stored.body) if stored else None
-                if isinstance(row, dict):
-                    yield row
+            if row := completeness_if_any(stored.body if stored else None):
+                yield row  # whatever is none says nothing, and keeps no other from being read

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.stories.story import Event, counted
+from core.landing.records import receipt_if_any
 from core.landing.refused_lines import refused_lines
 from core.landing.source_lines import parse_line
 from core.landing.zone import Landing, landing_of
@@ -72,7 +72,7 @@ class Landings:
         """The object's receipt."""
         if landing.key not in self._receipts:
             stored = self.records.read(landing.receipt_key)
-            self._receipts[landing.key] = json.loads(stored.body) if stored else None
+            self._receipts[landing.key] = receipt_if_any(stored.body if stored else None) or None
         return self._receipts[landing.key]
 
     def refusals(self, landing: Landing) -> Iterator[Mapping[str, Any]]:

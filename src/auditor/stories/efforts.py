@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.evidence.journal import Entry, entries_between
-from auditor.repairs.draft import Plan
-from auditor.run_files import find_run_file
+from auditor.repairs.draft import plan_from_data
+from auditor.run_files import run_file_if_any
 from auditor.stories.story import Event
 from auditor.windows import DAY
 from core.audit.repair_jobs import Repair, RepairOutcome, find_outcome, job_key
-from core.contract.codec import from_data
 from core.ports import ObjectReader
 from core.time import epoch, iso
 
@@ -43,10 +42,10 @@ def efforts_of(records: ObjectReader, runs: Iterable[str], is_about: Callable[[R
 
 def _efforts_of_run(records: ObjectReader, run: str, is_about: Callable[[Repair], bool]) -> Iterator[Effort]:
     for attempt in range(1, MOST_ATTEMPTS):
-        data = find_run_file(records, run, f"plan-{attempt}")
-        if data is None:
+        plan = run_file_if_any(records, run, f"plan-{attempt}", plan_from_data)
+        if plan is None:
             return
-        for number, repair in enumerate(from_data(Plan, data).repairs):
+        for number, repair in enumerate(plan.repairs):
             if is_about(repair):
                 key = job_key(run, attempt, number)
                 yield Effort(run, attempt, key, repair, find_outcome(records, key))

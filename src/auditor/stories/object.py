@@ -5,7 +5,6 @@ Named by its key: an ingest object, its receipt or refused lines (which lead to 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from auditor.stories.story import Event, Story, Verdict, counted, in_order
 from auditor.warehouse.partitions import target_of
 from core.errors import Misuse, PipelineBug
 from core.landing.ingest_objects import decode_facts, parse_repair_key, parse_table_key
+from core.landing.records import receipt_if_any
 from core.landing.refused_lines import refused_lines
 from core.landing.zone import Landing, landing_of, object_of_record
 from core.ports import ObjectStat
@@ -69,7 +69,7 @@ class _IngestObject:
 
     def _receipt(self) -> Mapping[str, Any]:
         stored = self.services.records.read(self.landing.receipt_key)
-        return json.loads(stored.body) if stored else {}
+        return receipt_if_any(stored.body if stored else None)
 
     def _refused(self) -> list[Mapping[str, Any]]:
         stored = self.services.records.read(self.landing.quarantine_key)

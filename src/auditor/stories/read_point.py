@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -24,8 +24,8 @@ from auditor.interventions.pauses import read_pauses
 from auditor.promises import with_promises
 from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import read_cause
-from auditor.repairs.draft import Plan
-from auditor.run_files import find_run_file
+from auditor.repairs.draft import plan_from_data
+from auditor.run_files import run_file_if_any
 from auditor.services import Services
 from auditor.stories.arrivals import Arrival, Fields, Landings
 from auditor.stories.efforts import MOST_ATTEMPTS, efforts_of, entries_about
@@ -35,13 +35,14 @@ from auditor.stories.story import counted
 from auditor.windows import Window, facts_of, windows_between
 from core.audit.findings import MissingPoints
 from core.audit.repair_jobs import FetchHistory, Repair
-from core.contract.codec import from_data
 from core.contract.model import Feed, Table, TradingCalendar
 from core.errors import InvalidData, Misuse
 from core.feeds.calendar import entities_at, slot_of, spans_of_cadence
 from core.feeds.grid import expected_slots
 from core.feeds.lines import PROVENANCE
 from core.feeds.partitions import column_of
+from core.json import UNREADABLE
+from core.landing.records import completeness_if_any
 from core.landing.refused_lines import refused_lines
 from core.landing.zone import FEEDS, QUARANTINE
 from core.ports import ObjectInfo
@@ -49,6 +50,7 @@ from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.keys import OUTSIDE, first_kept
 
+Answer = TypeVar("Answer", Absence, Claim)
 MOST_HOURS = 48  # of arrival that are looked through for a line
 MOST_OBJECTS = 200  # whose lines are read for one story
 
@@ -186,7 +188,7 @@ class _PointReader:
 
     def _completeness(self, window: Window | None) -> Mapping[str, Any]:
         stored = self._services.records.read(completeness_key(self._table.dataset, window.start)) if window else None
-        return json.loads(stored.body) if stored else {}
+        return completeness_if_any(stored.body if stored else None)
 
     # ------------------------------------------------------------ the lines that it came in
 
@@ -248,21 +250,23 @@ class _PointReader:
         return any(start <= self._slot < end for start, end in repair.wanted or repair.ranges)
 
     def _absences(self) -> list[Absence]:
-        absences = (Absence.from_json(body) for body in self._of_day(absences_prefix))
+        absences = self._of_day(absences_prefix, Absence.from_json)
         return sorted(filter(self._speaks_of, absences), key=lambda absence: absence.found_at)
 
     def _claims(self) -> list[Claim]:
-        claims = (Claim.from_json(body) for body in self._of_day(claims_prefix))
+        claims = self._of_day(claims_prefix, Claim.from_json)
         return sorted(filter(self._speaks_of, claims), key=lambda claim: claim.found_at)
 
     def _speaks_of(self, answer: Absence | Claim) -> bool:
         return answer.entity == self._entity and any(start <= self._slot < end for start, end in answer.ranges)
 
-    def _of_day(self, folder_of: Any) -> Iterator[bytes]:
+    def _of_day(self, folder_of: Any, read: Callable[[bytes], Answer]) -> Iterator[Answer]:
+        """The answers of a day; what is none says nothing, and the others are read."""
         prefix = f"{folder_of(self._table.dataset, iso(self._slot)[:10])}{safe_name(self._entity)}-"
         for info in self._services.records.list(prefix):
             if stored := self._services.records.read(info.key):
-                yield stored.body
+                with suppress(*UNREADABLE):
+                    yield read(stored.body)
 
     def _causes(self) -> Iterator[Named]:
         """The open causes that name the point."""
@@ -277,17 +281,21 @@ class _PointReader:
         if not runs[-1]:
             return (), 0
         plans = [
-            find_run_file(self._services.records, runs[-1], f"plan-{number}") for number in range(1, MOST_ATTEMPTS)
+            run_file_if_any(self._services.records, runs[-1], f"plan-{number}", plan_from_data)
+            for number in range(1, MOST_ATTEMPTS)
         ]
-        scans = [find_run_file(self._services.records, runs[-1], f"audit-{number}") for number in range(MOST_ATTEMPTS)]
-        known = [from_data(Plan, plan) for plan in plans if plan is not None]
+        scans = [
+            run_file_if_any(self._services.records, runs[-1], f"audit-{number}", AuditResult.from_data)
+            for number in range(MOST_ATTEMPTS)
+        ]
+        known = [plan for plan in plans if plan is not None]
         waiting: list[str] = []
         for plan in known[-1:]:
             waiting += [f"The last plan put it off: {each.why}" for each in plan.waiting if each.entity == self._entity]
             waiting += [
                 f"No repair can help: {each.reason}" for each in plan.helpless if self._is_finding(each.finding)
             ]
-        results = [AuditResult.from_data(scan) for scan in scans if scan is not None]
+        results = [scan for scan in scans if scan is not None]
         doubts = results[-1].doubts if results else ()
         asked = [
             doubt.asked_again

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +20,7 @@ from auditor.evidence.results import AuditResult
 from auditor.interventions.pauses import read_pauses
 from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import read_cause
-from auditor.run_files import find_run_file
+from auditor.run_files import run_file_if_any
 from auditor.services import Services
 from auditor.stories.arrivals import Arrival, Fields, Landings, row_of
 from auditor.stories.efforts import efforts_of, entries_about
@@ -37,6 +36,7 @@ from core.contract.model import Contract, Table
 from core.errors import InvalidData, Misuse, StarmendError
 from core.landing.former_names import line_now
 from core.landing.ingest_objects import parse_table_key, table_prefix
+from core.landing.records import completeness_if_any
 from core.landing.refused_lines import refused_lines
 from core.landing.state import ParameterNames
 from core.landing.whereabouts import Whereabouts
@@ -216,7 +216,7 @@ class _RowReader:
             subject = self._target.table.name
             for key in completeness_keys(self._contract.dataset, part.start, subject=subject, day=day):
                 if stored := self._services.records.read(key):
-                    return json.loads(stored.body)  # type: ignore[no-any-return]
+                    return completeness_if_any(stored.body)
         return {}
 
     # ------------------------------------------------------------ the lines that it came in
@@ -306,8 +306,8 @@ class _RowReader:
         for audit in audits:
             if not any(kind.endswith("_row") for kind in audit.findings):
                 continue
-            data = find_run_file(self._services.records, audit.run, "audit-0")
-            for finding in AuditResult.from_data(data).findings if data else ():
+            result = run_file_if_any(self._services.records, audit.run, "audit-0", AuditResult.from_data)
+            for finding in result.findings if result else ():
                 if self._names(finding):
                     yield finding.kind, audit.run
 

@@ -82,7 +82,11 @@ def _rank(event: Event) -> int:
 
 
 def _moment(at: str) -> str:
-    return parse_instant(at).replace(tzinfo=None).isoformat(timespec="microseconds") if at else ""
+    """An instant as texts sort; of what is none, as a line may say it, nothing."""
+    try:
+        return parse_instant(at).replace(tzinfo=None).isoformat(timespec="microseconds") if at else ""
+    except ValueError:
+        return ""
 
 
 def listed(names: Sequence[str], *, most: int = 5) -> str:

@@ -16,7 +16,7 @@ from core.audit.certificate import Ledger, LedgerEntry, chain_prefix
 from core.audit.findings import UnreferencedObjects
 from core.audit.overtaken import folders_in, speaking
 from core.contract.model import Contract
-from core.errors import PipelineBug
+from core.errors import InvalidData, PipelineBug
 from core.evolution.deployments import read_history
 from core.evolution.generations import retired_folders
 from core.mirroring.held import HeldObjects
@@ -38,7 +38,11 @@ def find_retired(services: Services, contract: Contract, held: HeldObjects) -> t
     left = {folder: parts for folder in sorted(retired) if (parts := _unheld_partitions(services, folder, held))}
     if not left:
         return ()
-    certified = _certified_folders(services, contract)
+    try:
+        certified = _certified_folders(services, contract)
+    except InvalidData as error:  # a ledger is damaged, so nobody can say on which folders no certificate rests
+        services.log.warning("retired generations are kept", dataset=contract.dataset, reason=str(error))
+        certified = {*left}
     return tuple(
         UnreferencedObjects(contract.dataset, folder, path, objects, size)
         for folder, parts in left.items()

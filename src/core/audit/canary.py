@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 
 from core.contract.model import Feed, TradingCalendar
 from core.feeds.calendar import entities_at, expected_between
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
+from core.ports import ObjectReader
+from core.typed import typed
 
 DAY = 86_400
 LOOKED_BACK = 10  # days: longer than any exchange stays closed
@@ -69,8 +71,17 @@ class PlantedRow:
 
     @classmethod
     def from_json(cls, body: bytes) -> PlantedRow:
-        """Read what ``to_json`` wrote."""
-        return cls(**json.loads(body))
+        """Read what ``to_json`` wrote. Raises one of ``UNREADABLE`` where it is something else."""
+        return typed(cls(**json.loads(body)))
+
+
+def read_planted(store: ObjectReader, dataset: str) -> PlantedRow | None:
+    """The newest row that was taken out of a canary; None where nobody knows, so that the next day takes another."""
+    stored = store.read(planted_key(dataset))
+    try:
+        return PlantedRow.from_json(stored.body) if stored else None
+    except UNREADABLE:
+        return None
 
 
 def planted_key(dataset: str) -> str:

@@ -320,6 +320,8 @@ class Ledger:
         """Raises ``InvalidData`` where the bytes are no ledger: it can be made again from the chain."""
         try:
             data = json.loads(body)
+            for entry in data["windows"].values():
+                _check_claims(entry)
             return cls({name: LedgerEntry(**entry) for name, entry in data["windows"].items()})
         except UNREADABLE as error:
             remedy = "Delete it: the next audit makes it again from the certificates"

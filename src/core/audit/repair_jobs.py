@@ -18,9 +18,10 @@ from core.audit.findings import OfPartition, OfRows
 from core.audit.history import HistoryOutcome, KnownValue, Ranges, given_slots, with_given
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectInfo, ObjectReader, ObjectWriter
 from core.time import epoch, iso
+from core.typed import typed
 
 RUNS = "audit/runs/"
 _RUN = re.compile(r"[A-Za-z0-9._-]{1,120}")
@@ -231,12 +232,12 @@ class RepairJob:
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairJob:
-        """Raises ``ValueError`` on a kind of repair that this release does not know."""
+        """Raises one of ``UNREADABLE``: ``ValueError`` on a kind of repair that this release does not know."""
         data = json.loads(body)
         repair = repair_from_data(data["repair"])
         if isinstance(repair, FetchHistory):
             repair = replace(repair, known=with_given(repair.known, data.get("given", ())))
-        return cls(data["dataset"], data["run"], repair)
+        return typed(cls(data["dataset"], data["run"], repair))
 
 
 def repair_to_data(repair: Repair) -> dict[str, Any]:
@@ -274,13 +275,17 @@ def write_job(store: ObjectWriter, job: RepairJob, *, attempt: int, number: int)
 
 
 def find_job(store: ObjectReader, key: str) -> RepairJob | None:
-    """The job under this key; None where there is none."""
+    """The job under this key; None where there is none. Raises ``InvalidData`` where the object is no job."""
     stored = store.read(key)
-    return RepairJob.from_json(stored.body) if stored else None
+    try:
+        return RepairJob.from_json(stored.body) if stored else None
+    except UNREADABLE as error:
+        problem = f"is no job that this release knows ({error!r})"
+        raise InvalidData("read job", key, problem, "Start the audit again") from error
 
 
 def read_job(store: ObjectReader, key: str) -> RepairJob:
-    """The job under this key. Raises ``InvalidData`` where there is none."""
+    """The job under this key. Raises ``InvalidData`` where there is none, or the object is none."""
     job = find_job(store, key)
     if job is None:
         raise InvalidData("repair", key, "there is no such job", "Start the audit again")
@@ -348,12 +353,12 @@ class RepairOutcome:
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairOutcome:
-        """Read what ``to_json`` gave."""
+        """Read what ``to_json`` gave. Raises one of ``UNREADABLE`` where it is something else."""
         data = json.loads(body)
         history, revived, redriven, effort = (
             data.pop(name, None) for name in ("history", "revived", "redriven", "effort")
         )
-        return cls(
+        outcome = cls(
             result=data.pop("result"),
             reason=data.pop("reason", ""),
             finished_at=epoch(data.pop("finished_at")),
@@ -363,6 +368,7 @@ class RepairOutcome:
             counts=data,
             effort=None if effort is None else Effort.from_data(effort),
         )
+        return typed(outcome)
 
 
 def outcomes_of_runs(store: ObjectReader) -> Iterator[ObjectInfo]:
@@ -386,6 +392,9 @@ def write_outcome(store: ObjectWriter, job: str, outcome: RepairOutcome) -> None
 
 
 def find_outcome(store: ObjectReader, job: str) -> RepairOutcome | None:
-    """The outcome of the job under this key; None where it left none (yet)."""
+    """The outcome of the job under this key; None where it left none (yet), or none that can be read."""
     stored = store.read(outcome_key(job))
-    return RepairOutcome.from_json(stored.body) if stored else None
+    try:
+        return RepairOutcome.from_json(stored.body) if stored else None
+    except UNREADABLE:
+        return None

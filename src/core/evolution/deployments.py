@@ -26,6 +26,7 @@ from core.errors import InvalidData, TransientFailure
 from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectStore, Refused
 from core.time import epoch, iso
+from core.typed import typed
 
 ROOT = "warehouse/_contracts/"
 DIGITS = 12
@@ -116,7 +117,8 @@ class Deployment:
 
     @classmethod
     def _from_data(cls, dataset: str, number: int, said: Mapping[str, Any]) -> Deployment:
-        return cls(dataset, number, epoch(said["since"]), said["contract"], said["form"], bool(said["collecting"]))
+        since, collecting = epoch(said["since"]), bool(said["collecting"])
+        return typed(cls(dataset, number, since, said["contract"], said["form"], collecting))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from core.errors import InvalidData
 from core.json import UNREADABLE, canonical_json
+from core.typed import typed
 
 _NUMBER = re.compile(r"(\d{6})\.json")
 
@@ -35,7 +36,7 @@ class HashList:
         """Read what ``to_json`` gave. Raises ``InvalidData`` where it is something else."""
         try:
             data = json.loads(body)
-            return cls(data["server"], tuple((name, form) for name, form in data["columns"]))
+            return typed(cls(data["server"], tuple((name, form) for name, form in data["columns"])))
         except UNREADABLE as error:
             raise InvalidData("read hash list", repr(body[:120]), repr(error)) from error
 

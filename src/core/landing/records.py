@@ -6,6 +6,11 @@ UTC as text.
 
 from __future__ import annotations
 
+from typing import Any
+
+from core.json import UNREADABLE, json_object
+from core.time import epoch
+
 RecordColumns = tuple[tuple[str, str, str], ...]
 
 RECEIPT_COLUMNS: RecordColumns = (
@@ -66,3 +71,56 @@ COMPLETENESS_COLUMNS: RecordColumns = (
     ("object", "string", "the ingest object that stands halted; null where the row is a window's"),
     ("reason", "string", "why it is halted, or who holds which partition, and why"),
 )
+
+_OF_RECEIPTS = ("object", "etag", "outcome", "partitions")  # what no receipt of any release is without
+_OF_WINDOWS = ("subject", "window_start", "window_end", "status", "audited_at")
+_WHOLE = range(-(2**63), 2**63)
+
+
+def receipt_if_any(body: bytes | None) -> dict[str, Any]:
+    """The fields of a receipt; empty where there is none, or the bytes are none."""
+    try:
+        receipt = _record(body, RECEIPT_COLUMNS, _OF_RECEIPTS) if body is not None else {}
+        for touched in receipt.get("partitions", ()):
+            _ = touched["table"], touched["partition"]
+    except UNREADABLE:
+        return {}
+    else:
+        return receipt
+
+
+def completeness_if_any(body: bytes | None) -> dict[str, Any]:
+    """The fields of a row of ``completeness``; empty where there is none, or the bytes are none."""
+    try:
+        row = _record(body, COMPLETENESS_COLUMNS, _OF_WINDOWS) if body is not None else {}
+        for name in ("window_start", "window_end", "audited_at") if row else ():
+            epoch(row[name])
+    except UNREADABLE:
+        return {}
+    else:
+        return row
+
+
+def _record(body: bytes, columns: RecordColumns, needed: tuple[str, ...]) -> dict[str, Any]:
+    """The record of the columns; what else it says stays. Raises one of ``UNREADABLE`` where it is none."""
+    record = json_object(body)
+    for name, kind, _ in columns:
+        value = record.get(name)
+        if (value is None and name in needed) or (value is not None and not _is_of(kind, value)):
+            raise TypeError(f"{name} is {value!r}")
+    return record
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    """Whether a value of JSON is one of a column's type."""
+    if kind.startswith("array<"):
+        inner = kind.removeprefix("array<").removesuffix(">")
+        return isinstance(value, list) and all(_is_of(inner, each) for each in value)
+    if kind.startswith("struct<"):
+        fields = dict(each.split(":") for each in kind.removeprefix("struct<").removesuffix(">").split(","))
+        return isinstance(value, dict) and all(
+            name not in fields or _is_of(fields[name], each) for name, each in value.items()
+        )
+    if kind == "bigint":
+        return type(value) is int and value in _WHOLE
+    return isinstance(value, {"string": str, "boolean": bool, "double": int | float}[kind])

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from core.audit.certificate import Head, head_key
 from core.contract.model import Contract, Database
 from core.errors import InvalidData
+from core.json import UNREADABLE
 from core.ports import ObjectReader
+from core.typed import typed
 
 STATES = "audit/state/"  # the audits' own memory of a dataset (``auditor.state``)
 
@@ -38,8 +40,8 @@ def read_audited(objects: ObjectReader, contract: Contract) -> Audited:
     until, amiss = _whole_until(objects, contract)
     stored = objects.read(head_key(contract.dataset))
     try:
-        head = Head(**json.loads(stored.body)) if stored else Head()
-    except (ValueError, TypeError) as error:
+        head = typed(Head(**json.loads(stored.body))) if stored else Head()
+    except UNREADABLE as error:
         place = head_key(contract.dataset)
         raise InvalidData("read head", place, f"is no head ({error!r})", "It was altered: starmend verify") from error
     return Audited(until if head.number else 0, head, amiss)
@@ -56,7 +58,7 @@ def _whole_until(objects: ObjectReader, contract: Contract) -> tuple[int, dict[s
         frontier, still_open = int(state["frontier"] or 0), [int(start) for start in state["open"]]
         seen_until = int(state.get("seen_until", frontier))
         amiss = {str(table): int(start) for table, start in dict(state.get("amiss", {})).items()}
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise InvalidData("read state", key, f"is no state ({error!r})", "The next audit begins anew") from error
     if isinstance(contract.source, Database):
         frontier -= contract.source.complete_within

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
+from core.landing.records import receipt_if_any
 from core.landing.zone import Landing
 from core.ports import ObjectReader, ObjectWriter
 
@@ -76,16 +77,17 @@ def note_halt(store: ObjectWriter, landing: Landing, *, now: datetime) -> None:
 
 
 def read_receipt(store: ObjectReader, landing: Landing) -> dict[str, Any] | None:
-    """The receipt's fields; None where the object has none."""
+    """The receipt's fields; None where the object has none, or none that can be read: it is to be processed again."""
     stored = store.read(landing.receipt_key)
-    return orjson.loads(stored.body) if stored else None
+    return receipt_if_any(stored.body if stored else None) or None
 
 
 def read_receipts(store: ObjectReader, prefix: str) -> Iterator[dict[str, Any]]:
-    """The receipts below a prefix of ``receipts/``, in key order."""
+    """The receipts below a prefix of ``receipts/``, in key order; what cannot be read is passed over."""
     for info in store.list(prefix):
-        if stored := store.read(info.key):
-            yield orjson.loads(stored.body)
+        stored = store.read(info.key)
+        if receipt := receipt_if_any(stored.body if stored else None):
+            yield receipt
 
 
 def halted_before(earlier: Mapping[str, Any] | None, receipt: Receipt) -> Receipt:
@@ -97,12 +99,14 @@ def halted_before(earlier: Mapping[str, Any] | None, receipt: Receipt) -> Receip
     if earlier is None:
         return receipt
     if earlier["etag"] == receipt.etag:  # the same bytes again: what was known of them still holds
-        known = str(earlier["reason"]) if earlier["outcome"] == "halted" else ""
+        known = str(earlier.get("reason") or "") if earlier["outcome"] == "halted" else ""
         return replace(receipt, reason=known) if known.startswith(f"{receipt.reason}; ") else receipt
     if earlier["outcome"] == "halted":
         return receipt
-    version = f"version {earlier['version_id']}" if earlier["version_id"] else f"the bytes of ETag {earlier['etag']}"
-    at = earlier.get("processed_at", "")
+    version = (
+        f"version {earlier['version_id']}" if earlier.get("version_id") else f"the bytes of ETag {earlier['etag']}"
+    )
+    at = earlier.get("processed_at") or ""
     return replace(receipt, reason=f"{receipt.reason}; changed since {version} of it was processed ({at})")
 
 

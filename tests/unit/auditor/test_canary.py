@@ -16,6 +16,7 @@ from auditor.canary import OLDEST, canary_healed, gap_to_plant
 from auditor.services import Services
 from core.audit.canary import PlantedRow, planted_key
 from core.contract.model import Contract, Contracts, Database
+from core.warehouse.pointer import DATA_ROOT
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows
 
 SECONDS = int(NOW.timestamp())
@@ -92,3 +93,18 @@ def test_nothing_is_planted_where_no_rows_are_or_in_no_canary(shadow: Services) 
     assert gap_to_plant(shadow, CONTRACT, [], now=SECONDS) is None
     plain = replace(CONTRACT, source=SALES)
     assert gap_to_plant(shadow, plain, [f"{ORDERS.name}/day=1"], now=SECONDS) is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"day": 7}', b"\xff"])
+def test_a_planted_row_that_cannot_be_read_is_as_if_nobody_had_planted_it(shadow: Services, body: bytes) -> None:
+    shadow.records.write(f"{DATA_ROOT}{ORDERS.folder}/object.parquet", b"")
+    shadow.records.write(planted_key("test"), body)
+    assert healed(shadow) is False
+    assert gap_to_plant(shadow, CONTRACT, [ORDERS.name], now=SECONDS) is not None
+
+
+def test_a_row_that_was_planted_in_a_table_of_another_contract_ends_no_audit(shadow: Services) -> None:
+    shadow.records.write(f"{DATA_ROOT}{ORDERS.folder}/object.parquet", b"")
+    gap = PlantedRow("2026-11-20", "a_table_of_before", "", {"order_id": "1"}, "", SECONDS - 60)
+    shadow.records.write(planted_key("test"), gap.to_json())
+    assert healed(shadow) is False

@@ -21,6 +21,7 @@ from core.json import UNREADABLE, canonical_json
 from core.landing.refused_lines import refused_lines
 from core.landing.zone import QUARANTINE
 from core.ports import ObjectReader, ObjectStore
+from core.typed import typed
 
 ROOT = "audit/refused/"
 MOST_REMEMBERED = 10_000  # rows of a table, the newest
@@ -69,7 +70,7 @@ class Refused:
     def from_json(cls, body: bytes) -> Refused:
         """Read what ``to_json`` gave. Raises one of ``UNREADABLE`` where it is something else."""
         data = json.loads(body)
-        return cls(data["contract"], "" + data["until"], tuple(Refusal(**row) for row in data["rows"]))
+        return typed(cls(data["contract"], data["until"], tuple(Refusal(**row) for row in data["rows"])))
 
 
 def refused_key(dataset: str, table: str) -> str:

@@ -14,7 +14,7 @@ from auditor.page.reading.sources import Notes, Sources
 from auditor.page.report import Alarm, AuditView, shape_alarm, shape_audit
 from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import understood
-from auditor.run_files import find_run_file
+from auditor.run_files import find_run_file, run_file_if_any
 
 MOST_RUNS = 24  # audits
 MOST_ATTEMPTS = 10
@@ -71,7 +71,7 @@ def _audit(sources: Sources, run: str, certified: int) -> AuditView | None:
         if result is None:
             break
         attempts.append(result)
-    triage = find_run_file(sources.records, run, "judgement") or {}
+    triage = run_file_if_any(sources.records, run, "judgement", dict) or {}
     return shape_audit(run, attempts, alarmed=int(triage.get("alarmed", 0)), certified=certified)
 
 

@@ -12,6 +12,7 @@ from auditor.services import QueryRunner
 from auditor.windows import DAY, settled_until
 from core.contract.model import Contract, Feed, Table
 from core.feeds.grid import expected_slots
+from core.landing.records import receipt_if_any
 from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo
 from core.time import NO_PLACE, at_epoch, parse_athena_instant
@@ -100,7 +101,7 @@ def read_receipts(sources: Sources, contract: Contract, now: dt.datetime) -> lis
             first = max(0, int(latest) - NEWEST) if latest.isdigit() else 0
             newest = nlargest(NEWEST, sources.records.list(prefix, after=f"{prefix}{first:012d}~"), key=_modified)
         keys += [info.key for info in newest]
-    return [shape_receipt(receipt) for receipt in sources.read_all(keys)]
+    return [shape_receipt(receipt) for receipt in sources.read_all(keys, receipt_if_any)]
 
 
 def _latest(sources: Sources, dataset: str, table: str) -> str:

@@ -92,6 +92,7 @@ def gather(
     journal = {entry.run: entry for dataset in read for entry in dataset.journal}
     audits = read_audits(sources, [known for dataset in read for known in dataset.known], journal, notes)
     stories = read_stories(sources, [view.coverage for view in views if view.coverage], notes)
+    notes.texts += [f"{key} could not be read: it was altered" for key in sources.damaged]
     return Report(
         project=project,
         environment=environment,

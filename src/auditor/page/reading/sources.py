@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from auditor.services import Services
 from auditor.windows import DAY
 from core.contract.model import Contracts, Table
 from core.errors import StarmendError
+from core.json import UNREADABLE, object_if_any
 from core.ports import ObjectReader
 
 LOOKBACK = 7 * DAY  # what is shown unless a range is asked for
@@ -28,7 +28,7 @@ class Sources:
 
     ``newest`` answers with the newest instant of each fact's rows: aware; None: no row. ``runs`` names the newest
     audits, the newest first; without it those are shown that the range's windows know of. ``stories`` is how many
-    missing points have their story told.
+    missing points have their story told. ``damaged`` are the keys of what was none of the records that it should be.
     """
 
     services: Services
@@ -36,6 +36,7 @@ class Sources:
     runs: Runs = tuple
     workers: int = 16
     stories: int = 8
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def contracts(self) -> Contracts:
@@ -45,12 +46,20 @@ class Sources:
     def records(self) -> ObjectReader:
         return self.services.records
 
-    def read_all(self, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """JSON objects, in order; those that are gone by now are left out."""
+    def read_all(
+        self, keys: Sequence[str], read: Callable[[bytes], dict[str, Any]] = object_if_any
+    ) -> Iterator[dict[str, Any]]:
+        """What ``read`` makes of JSON objects, in order; those that are gone by now are left out.
+
+        So are those that it makes nothing of, which are ``damaged``: they keep no other from being shown.
+        """
         with ThreadPoolExecutor(self.workers) as pool:
-            for stored in pool.map(self.records.read, keys):
-                if stored is not None:
-                    yield json.loads(stored.body)
+            for key, stored in zip(keys, pool.map(self.records.read, keys), strict=True):
+                document = read(stored.body) if stored is not None else None
+                if document:
+                    yield document
+                elif document is not None and key not in self.damaged:
+                    self.damaged.append(key)
 
 
 @dataclass
@@ -63,7 +72,7 @@ class Notes:
         """The result of ``read``; where a service or the data failed, ``otherwise`` and a note."""
         try:
             return read(*given, **named)
-        except (StarmendError, ValueError, KeyError, TypeError) as error:
+        except (StarmendError, *UNREADABLE) as error:
             self.texts.append(f"{what} could not be read: {error or type(error).__name__}")
             return otherwise
 

@@ -28,6 +28,7 @@ from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Database, Feed
 from core.evolution.promised import read_promises
 from core.feeds.partitions import entities_in, period_of
+from core.landing.records import completeness_if_any
 from core.time import iso
 
 LOOKED_BACK = 62 * DAY  # at least, before a range: two monthly windows
@@ -47,7 +48,7 @@ def read_feed_rows(sources: Sources, contract: Contract, span: Range) -> Rows:
     first, last = (f"{folder}day={iso(second)[:10]}/" for second in (span.start, span.end - 1))
     listed = (info.key for info in sources.records.list(folder, after=first))
     keys = takewhile(lambda key: key < f"{last}~", listed)
-    return list(sources.read_all([key for key in keys if not _name(key).startswith(HALTED)]))
+    return list(sources.read_all([key for key in keys if not _name(key).startswith(HALTED)], completeness_if_any))
 
 
 def read_database_rows(sources: Sources, contract: Contract, span: Range) -> Rows:
@@ -78,7 +79,7 @@ def _database_rows(sources: Sources, contract: Contract, span: Range, since: int
         if stamp < first:
             before[subject] = max(stamp, before.get(subject, ""))
     chosen |= set(before.items())
-    return list(sources.read_all([newest[name] for name in sorted(chosen)]))
+    return list(sources.read_all([newest[name] for name in sorted(chosen)], completeness_if_any))
 
 
 def _name(key: str) -> str:
@@ -94,9 +95,9 @@ def read_halts(sources: Sources, dataset: str, standing: Mapping[str, str]) -> l
     """The ingest objects that stand halted: ``standing`` by key, with the day on which they were found so."""
     keys = [halt_key(dataset, key, day) for key, day in sorted(standing.items())]
     return [
-        Halt(row["object"], row["subject"], int(row["missing"]), row.get("reason", ""), row["window_start"])
-        for row in sources.read_all(keys)
-        if row["status"] == "halted"
+        Halt(row["object"], row["subject"], int(row["missing"]), row.get("reason") or "", row["window_start"])
+        for row in sources.read_all(keys, completeness_if_any)
+        if row["status"] == "halted" and row.get("object") and row.get("missing") is not None
     ]
 
 

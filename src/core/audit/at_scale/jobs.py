@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union
 
-from core.audit.repair_jobs import RepairJob, Reprocess, Restate, job_key
+from core.audit.repair_jobs import RepairJob, Reprocess, Restate, find_job, job_key
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json, object_if_any
 from core.ports import ObjectReader, ObjectWriter
+from core.typed import typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +86,24 @@ def read_work(store: ObjectReader, key: str) -> JobAtScale:
     stored = store.read(key)
     if stored is None:
         raise InvalidData("work at scale", key, "there is no such job", "Begin a run anew")
-    data = json.loads(stored.body)
     try:
-        return JobAtScale(data["run"], from_data(Work, data["repair"]))
-    except ValueError as error:
+        data = json.loads(stored.body)
+        return typed(JobAtScale(data["run"], from_data(Work, data["repair"])))
+    except UNREADABLE as error:
         raise InvalidData("work at scale", key, str(error), "Deploy this release, then begin a run anew") from error
 
 
 def find_repair(store: ObjectReader, key: str) -> RepairJob | None:
-    """The repair job under this key; None where there is none, or one that only looks (``Scan``, ``Prove``)."""
+    """The repair job under this key; None where there is none, or one that only looks (``Scan``, ``Prove``).
+
+    Raises ``InvalidData`` where the object is no job.
+    """
     stored = store.read(key)
-    if stored is None or json.loads(stored.body)["repair"]["kind"] in _LOOKS:
-        return None
-    return RepairJob.from_json(stored.body)
+    try:
+        kind = json.loads(stored.body)["repair"]["kind"] if stored else None
+    except UNREADABLE as error:
+        raise InvalidData("read job", key, f"is no job ({error!r})", "Begin a run anew") from error
+    return None if kind is None or kind in _LOOKS else find_job(store, key)
 
 
 def write_details(store: ObjectWriter, job: str, details: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -106,9 +112,16 @@ def write_details(store: ObjectWriter, job: str, details: Mapping[str, Sequence[
 
 
 def read_details(store: ObjectReader, job: str) -> dict[str, list[dict[str, Any]]]:
-    """What the job under this key found; empty where it left nothing."""
+    """What the job under this key found; empty where it left nothing. Raises ``InvalidData`` on anything else."""
     stored = store.read(_details_key(job))
-    return dict(json.loads(stored.body)) if stored else {}
+    details = object_if_any(stored.body) if stored else {}
+    if stored and not (details and all(map(_are_rows, details.values()))) and stored.body.strip() != b"{}":
+        raise InvalidData("work at scale", _details_key(job), "are no details of a job", "Begin a run anew")
+    return details
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _details_key(job: str) -> str:

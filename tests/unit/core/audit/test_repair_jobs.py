@@ -33,7 +33,7 @@ from core.audit.repair_jobs import (
 from core.errors import InvalidData
 
 REPAIR = Restate("quotes", "fact_quote", ("symbol=AAPL/month=2026-11",))
-SECONDS = st.integers(0, 4_000_000_000)
+SECONDS, COUNTS = st.integers(0, 4_000_000_000), st.integers(0, 2**63 - 1)
 RANGES = st.lists(st.tuples(SECONDS, SECONDS), max_size=3).map(tuple)
 OUTCOMES = st.builds(
     HistoryOutcome,
@@ -56,8 +56,8 @@ OUTCOMES = st.builds(
         finished_at=SECONDS,
         history=st.none() | st.lists(st.builds(HistoryCall, SECONDS, SECONDS, OUTCOMES), max_size=3).map(tuple),
         revived=st.none() | st.lists(st.text(), max_size=3).map(tuple),
-        counts=st.dictionaries(st.sampled_from(["objects", "rows", "changed"]), st.integers(0)),
-        effort=st.none() | st.builds(Effort, seconds=st.floats(0, 900), rows=st.integers(0), calls=st.integers(0)),
+        counts=st.dictionaries(st.sampled_from(["objects", "rows", "changed"]), COUNTS),
+        effort=st.none() | st.builds(Effort, seconds=st.floats(0, 900), rows=COUNTS, calls=COUNTS),
     )
 )
 def test_an_outcome_is_read_as_it_was_written(outcome: RepairOutcome) -> None:

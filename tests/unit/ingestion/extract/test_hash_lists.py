@@ -31,3 +31,13 @@ def test_who_is_beaten_to_a_number_takes_the_next_one_or_finds_his_list_there() 
     stored = objects.read(list_key("shop", "item", 2))
     assert stored is not None
     assert HashList.from_json(stored.body) == SECOND
+
+
+def test_a_list_that_cannot_be_read_keeps_its_number_and_nobody_from_the_others() -> None:
+    objects = MemoryObjects()
+    lists = HashLists(objects, "shop")
+    assert [lists.number("item", wanted) for wanted in (FIRST, SECOND)] == [1, 2]
+    objects.write(list_key("shop", "item", 2), b"<html>")
+    anew = HashLists(objects, "shop")
+    assert (anew.known("item", 1), anew.known("item", 2)) == (FIRST, None)
+    assert anew.number("item", SECOND) == 3
