@@ -5,7 +5,7 @@ Reading grows with the windows that are asked for, not with the age of the lake.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +18,7 @@ from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import understood
 from auditor.standing.standing import DatasetStanding, standings
 from core.contract.model import Contract, Database
+from core.json import object_if_any
 from core.landing.records import completeness_if_any
 from core.ports import ObjectReader
 
@@ -32,8 +33,10 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     A dataset that is paused is not stale: nobody asks for anything.
     """
     dataset = contract.dataset
-    rows = [row for row in _read(records, row_keys_since(records, contract, now - RECENT)) if not row.get("object")]
-    causes = map(understood, _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")]))
+    windows = _read(records, row_keys_since(records, contract, now - RECENT), completeness_if_any)
+    rows = [row for row in windows if not row.get("object")]
+    keys = [info.key for info in records.list(f"{CAUSES}{dataset}/")]
+    causes = map(understood, _read(records, keys, object_if_any))
     standing = standings(dataset, _subjects(contract), rows, _on_the_way(contract))
     pause = read_pauses(records, dataset).standing
     last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
@@ -68,8 +71,10 @@ def _on_the_way(contract: Contract) -> dict[str, int]:
     return {table.name: source.complete_within for table in source.tables if not table.by_keys}
 
 
-def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _read(
+    records: ObjectReader, keys: Sequence[str], read: Callable[[bytes | None], dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     with ThreadPoolExecutor(WORKERS) as pool:
         for stored in pool.map(records.read, keys):
-            if row := completeness_if_any(stored.body if stored else None):
+            if row := read(stored.body if stored else None):
                 yield row  # whatever is none says nothing, and keeps no other from being read

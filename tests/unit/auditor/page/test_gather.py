@@ -298,7 +298,8 @@ def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
 
     made = report(traded, OPENS, CLOSES, records=Torn())
     assert made.processed == ()
-    assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
+    assert made.notes
+    assert all(note.startswith("receipts/dataset=quotes/") and "could not be read" in note for note in made.notes)
 
 
 def test_the_page_counts_what_the_auditor_counted(one: FeedSimulation) -> None:
