@@ -20,6 +20,7 @@ from processing.partitions.batch import dedupe
 from processing.partitions.commit import SourceRef
 from processing.partitions.layout import Layout
 from processing.plan import SourcePlan
+from processing.records.partial_states import PartialState, ReadObject, is_as_read, keep_partial, read_partial
 from processing.records.receipts import read_receipt
 from processing.restating.arrivals import Places, places_of
 from processing.restating.spill_buffer import SpillBuffer
@@ -125,14 +126,50 @@ class History:
         """The objects that halted or of which lines were rejected, and why."""
         return [str(refusal) for refusal in self._refusals.values()]
 
-    def read_new(self) -> None:
-        """Read the objects that were not there the last time."""
+    def read_new(self, *, until: Callable[[], bool] = lambda: False) -> bool:
+        """Read the objects that were not there the last time; whether it came to the end before ``until`` said so."""
         if self._inputs is not None and not self._known:
             for key in self._inputs.objects:
                 self._read(key)
         for info in self._listed():
             if (info.key, info.etag) not in self._known and landing_of(info.key):
+                if until():
+                    return False
                 self._read(info.key)
+        return True
+
+    def resume(self) -> bool:
+        """Go on with what an earlier run has read of a current state, if its objects are what they were."""
+        partial = read_partial(self._services.records, self._table.folder, by=self._plan.contract.hash)
+        there = {info.key: info.etag for info in self._listed()} if partial else {}
+        if partial is None or not is_as_read(partial.objects, there):
+            return False
+        self.take(
+            [SourceRef(each.key, each.etag, rows=each.rows) for each in partial.objects],
+            [Refusal(each.key, each.lines, each.halted) for each in partial.objects if each.lines or each.halted],
+        )
+        if partial.rows.num_columns:
+            self.add(
+                "",
+                partial.rows,
+                [SourceRef(each.key, each.etag, rows=each.rows) for each in partial.objects if each.rows],
+            )
+        return True
+
+    def keep(self) -> int:
+        """Keep what was read of a current state for the next run to go on with; how many objects that were."""
+        layout, rows = Layout.of(self._table), self.buffer.rows("")
+        given = {source.key: source.rows or 0 for source in self.refs.get("", ())}
+        refusals = {key: self._refusals.get(key) or Refusal(key, 0, "") for key, _ in self._known}
+        objects = tuple(
+            ReadObject(key, etag, given.get(key, 0), refusals[key].lines, refusals[key].halted)
+            for key, etag in sorted(self._known)
+        )
+        unique = dedupe(rows, layout) if rows is not None else pa.table({})
+        keep_partial(
+            self._services.records, self._table.folder, PartialState(self._plan.contract.hash, objects, unique)
+        )
+        return len(objects)
 
     def _listed(self) -> Iterator[ObjectInfo]:
         """The objects that may not have been read: all, or those that came since the inputs were looked up."""

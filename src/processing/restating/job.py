@@ -7,7 +7,7 @@ sources, and calendars and a feed's entities from the contract.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,7 @@ from processing.restating.rebuild import rebuild_partitions, rebuild_table
 from processing.restating.replay import Replays, replay
 from processing.services import Services
 
+READ_SECONDS = 120  # that a call reads objects of a current state for: the function has 300 by default, and commits
 WRITES_OF_A_VERSION = 2  # the object and its pointer
 
 
@@ -256,10 +257,13 @@ def _restate(services: Services, repair: Restate, path: str) -> Work:
     return _rebuilt(services, table.name)
 
 
-def _rebuilt(services: Services, name: str) -> Work:
-    """A table from the contract or, with the current states of its sources, from the ingest objects."""
+def _rebuilt(services: Services, name: str, kept: Collection[str] = ()) -> Work:
+    """A table from the contract or, with those current states of its sources that are not ``kept``, from the objects.
+
+    Raises ``InvalidData`` where reading the objects of a state takes too long for one call; the next one goes on.
+    """
     read: set[str] = set()
-    partitions = list(rebuild_table(services, name, progress=read.add))
+    partitions = list(rebuild_table(services, name, progress=read.add, kept=kept, seconds=READ_SECONDS))
     for rebuilt in partitions:
         services.log.info(
             "partition restated", table=rebuilt.table, partition=rebuilt.partition, version=rebuilt.version
@@ -276,8 +280,10 @@ def _dimension(services: Services, table: Table) -> Work:
     contract = services.contracts.dataset(table.dataset)
     inputs = dict.fromkeys(inputs_of(table))
     work = Work()
-    if not all(_is_kept(services, current_table(contract, contract.source_table(name))) for name in inputs):
-        work = _rebuilt(services, table.name)
+    states = [current_table(contract, contract.source_table(name)) for name in inputs]
+    kept = {state.folder for state in states if _is_kept(services, state)}
+    if len(kept) < len(states):
+        work = _rebuilt(services, table.name, kept)
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):
             outcome = derive_dimension(

@@ -26,6 +26,7 @@ from processing.partitions.commit import Committed, SourceRef, restate
 from processing.partitions.layout import Layout
 from processing.partitions.state import Current, read_state
 from processing.plan import SourcePlan, plan_source, static_tables
+from processing.records.partial_states import end_partial
 from processing.restating.history import History
 from processing.restating.losses import because_of, find_losses, refuse_losses, refuse_unknown
 from processing.restating.spill_buffer import SpillBuffer
@@ -52,6 +53,7 @@ def rebuild_table(
     progress: Callable[[str], None] = lambda _done: None,
     kept: Collection[str] = (),
     refusals: list[str] | None = None,
+    seconds: float = 0,
 ) -> Iterator[Rebuilt]:
     """Rebuild a warehouse table, or one partition of it. Advances as it is iterated.
 
@@ -62,7 +64,8 @@ def rebuild_table(
     never touched, and named where it is broken. A rollup is computed again from its fact and the certificates.
     ``progress`` is called with the key of every object that was read.
     ``kept`` are the folders of current states that are taken as they are. ``refusals`` gets the objects that halted or
-    of which lines were rejected, each with the reason.
+    of which lines were rejected, each with the reason. ``seconds``: a current state whose objects take longer to read
+    is not made, but what was read is kept, and the next call goes on with it; ``InvalidData`` says how far it came.
     """
     table = services.contracts.table(name)
     if table.name in {table.name for table in static_tables(services.contracts)}:
@@ -88,7 +91,7 @@ def rebuild_table(
         plan = plan_source(contract, source)
         current = present(plan.current, "rebuild", f"the current state of {source}")
         if current.folder not in kept:
-            yield from _rebuild(services, plan, current, None, allow_fewer, progress, refusals)
+            yield from _rebuild(services, plan, current, None, allow_fewer, progress, refusals, seconds=seconds)
     outcome = derive_dimension(services.partitions, table, services.contracts, context=services.context_of(contract))
     yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
 
@@ -121,10 +124,15 @@ def _rebuild(
     progress: Callable[[str], None],
     refusals: list[str] | None,
     inputs: Inputs | None = None,
+    seconds: float = 0,
 ) -> Iterator[Rebuilt]:
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
-        history = History(services, plan, table, paths, SpillBuffer(Path(folder)), progress, inputs)
-        history.read_new()
+        layout = Layout.of(table) if seconds else None  # of what is kept, and put beside what is read later
+        history = History(services, plan, table, paths, SpillBuffer(Path(folder)), progress, inputs, layout)
+        if seconds:
+            _read_within(services, table, history, seconds)
+        else:
+            history.read_new()
         if refusals is not None:
             refusals += [each for each in history.refused if each not in refusals]
         refused: list[InvalidData] = []
@@ -138,6 +146,20 @@ def _rebuild(
         if paths is None:
             refused += _broken_besides(services, table, history)
         _raise_refused(table, refused)
+        if seconds:
+            end_partial(services.records, table.folder)
+
+
+def _read_within(services: Services, table: Table, history: History, seconds: float) -> None:
+    """Read the objects of a current state that no run before has read, as many as the time allows.
+
+    Raises ``InvalidData`` where these are not all: they are kept, and the next call goes on behind them.
+    """
+    began = services.timer()
+    history.resume()
+    if not history.read_new(until=lambda: services.timer() - began > seconds):
+        problem = f"{history.keep():,} of its ingest objects are read, which took {seconds:g} s and more"
+        raise InvalidData("rebuild", table.folder, problem, "The next repair of it goes on with the others")
 
 
 def _derive(services: Services, rollup: Table, paths: Sequence[str]) -> Iterator[Rebuilt]:
