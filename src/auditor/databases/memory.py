@@ -84,7 +84,7 @@ class Memory:
             tables={name: self._table(name, later, read) for name in {*self.tables, *later.tables}},
             sweep=swept.sweep,
             swept_at=swept.swept_at,
-            rows={**self.rows, **{name: rows for name, rows in later.rows.items() if rows != read.rows.get(name)}},
+            rows=most_rows(self.rows, later.rows),
             redriven=newest_redriven(self.redriven, later.redriven),
             shapes=later.shapes if self.shapes == read.shapes else self.shapes,
             open=merge_looks(self.open, read=read.open, later=later.open),
@@ -128,6 +128,14 @@ class Memory:
         altered = altered_from_data(data.get("altered", {}))
         redriven = tuple(data["redriven"])
         return cls(tables, sweep, data["swept_at"], data["rows"], redriven, shapes, still, pointers, altered)
+
+
+def most_rows(before: Mapping[str, int], seen: Mapping[str, int]) -> dict[str, int]:
+    """The most rows of a slice by table, after these were seen: a run that sees small ones knows nothing of the others.
+
+    So a budget of rows is kept, whatever the last run looked at. Of a table that has shrunk less is taken in a run.
+    """
+    return {name: max(before.get(name, 0), seen.get(name, 0)) for name in {**before, **seen}}
 
 
 # ---------------------------------------------------------------- what a scan would remember, until it is certified

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from auditor.databases.arrivals import MOST_READ, Arrivals, KnownArrivals, Ports, scan_arrivals
 from auditor.databases.choose import DatabaseOrder
-from auditor.databases.memory import Memory, read_memory
+from auditor.databases.memory import Memory, most_rows, read_memory
 from auditor.databases.open_slices.altered import Altered, AlteredByName, unless_altered
 from auditor.databases.open_slices.looks import amiss_since
 from auditor.databases.open_slices.seen import Chosen, looks_after
@@ -142,7 +142,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         keep_looks(services.records, order.run, looked)
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
-    rows = {**memory.rows, **compared.rows}
+    rows = most_rows(memory.rows, compared.rows)
     pointers = order.pointers if order.scheduled else memory.pointers
     later = Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still, pointers, altered)
     return DatabaseScan(result, later, memory)

@@ -75,6 +75,8 @@ def test_an_audit_that_ends_forgets_nothing_that_others_have_learnt(
         assert set(merged.healed) == {*old.healed, *new.healed}
         assert merged.swept == (new.swept if old.swept == read.of(name).swept else old.swept)
     assert set(after.redriven) == {*before.redriven, *later.redriven}
+    for name, rows in {**before.rows, **later.rows}.items():
+        assert after.rows[name] >= max(rows, before.rows.get(name, 0)), "a run that sees small slices knows no others"
     for forgotten in before.open.keys() - after.open.keys():
         assert forgotten not in later.open
         assert before.open[forgotten] == read.open[forgotten], "another run has looked since"
