@@ -189,21 +189,30 @@ def halt_rows(
 ) -> dict[str, dict[str, Any]]:
     """Rows of ``completeness`` by key: one for each halt, and those that say so of objects that are ``released``.
 
-    A row that a later audit wrote stays as it is, whatever an earlier scan saw.
+    A row that a later audit wrote stays as it is, whatever an earlier scan saw. So does one that says the same already:
+    an object that stands halted costs the audits after the first a look, and no version of its row each.
     """
     rows = {
         halt_key(result.dataset, finding.key, standing[finding.key]): _row(result, finding, basis)
         for finding in result.findings
         if isinstance(finding, HaltedObject)
     }
-    keys = [halt_key(result.dataset, key, day) for key, day in sorted(released.items())]
+    released_keys = [halt_key(result.dataset, key, day) for key, day in sorted(released.items())]
     over = {"status": "released", "missing": 0, "audited_at": result.audited_at, "run": basis.run}
+    keys = [*rows, *released_keys]
     with ThreadPoolExecutor(workers) as pool:
-        for key, stored in zip(keys, pool.map(records.read, keys), strict=True):
-            row = completeness_if_any(stored.body if stored else None)
-            if row.get("status") == "halted" and str(row.get("audited_at", "")) <= result.audited_at:
-                rows[key] = row | over
-    return rows
+        bodies = pool.map(lambda stored: stored.body if stored else None, pool.map(records.read, keys))
+        known = dict(zip(keys, map(completeness_if_any, bodies), strict=True))
+    for key in released_keys:
+        row = known[key]
+        if row.get("status") == "halted" and str(row.get("audited_at", "")) <= result.audited_at:
+            rows[key] = row | over
+    return {key: row for key, row in rows.items() if not _says_the_same(known[key], row)}
+
+
+def _says_the_same(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two rows differ in nothing but the audit that says so."""
+    return {**row, "audited_at": "", "run": ""} == {**other, "audited_at": "", "run": ""}
 
 
 def halt_key(dataset: str, key: str, day: str) -> str:

@@ -367,3 +367,16 @@ def test_notes_and_rows_that_nobody_can_read_end_no_audit(kind: str) -> None:
     audit = begin_audit(lake.services, DATASET, "last", Scope(int(lake.services.now().timestamp())))
     audit.scan(attempt=0)
     end_audit(lake.services, audit, attempt=0)
+
+
+@pytest.mark.parametrize("kind", ["feed", "table", "repair"])
+def test_the_row_of_an_object_that_stands_halted_is_written_once_and_again_when_it_says_something_else(
+    kind: str,
+) -> None:
+    lake, key = lake_with_object(kind, 1)
+    audits = Audits(lake)
+    receive(lake, key, outcome="halted")
+    first = audits.next()[key]
+    assert [audits.next()[key] for _ in range(2)] == [first, first]
+    receive(lake, key, outcome="committed")
+    assert audits.next()[key]["status"] == "released"
