@@ -160,7 +160,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "objects of the warehouse that nothing points to could not be removed",
         "Look at the restate function's log and its right to delete objects. They cost storage, nothing else",
     ),
-    "orphan_key": ("rows refer to dimension rows that do not exist, at the source neither", "Mend the source"),
+    "orphan_key": (
+        "rows refer to dimension rows that do not exist, at the source neither",
+        "Mend the source. Some of the keys are named at most; all of them: starmend query 'SELECT DISTINCT column FROM "
+        "table WHERE column NOT IN (SELECT key FROM dimension)'",
+    ),
     "calendar_ends": (
         "the exchange's calendar ends soon, and nothing is expected after its end",
         "Render the contracts with a newer exchange_calendars, and deploy: starmend contract check says until when",

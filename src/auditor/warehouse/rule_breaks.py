@@ -6,6 +6,8 @@ Processing refuses such rows on their way in, so what is found here was made und
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
+from heapq import nsmallest
 
 import numpy as np
 import pyarrow as pa
@@ -31,16 +33,22 @@ def broken_rules(table: Table, partition: str, rows: pa.Table) -> Iterator[Broke
 
 
 def orphans(
-    table: Table, column: Column, values: pa.ChunkedArray, parents: pa.Array, *, named: int = NAMED
+    table: Table, column: Column, values: pa.ChunkedArray, parents: pa.Array, *, named: int = NAMED, turn: str = ""
 ) -> OrphanKeys | None:
-    """The values of a referencing column that no parent has; null refers to nothing and is no orphan."""
+    """The values of a referencing column that no parent has; null refers to nothing and is no orphan.
+
+    Of more than can be ``named`` each ``turn`` names others: those whose parents nobody has hide none whose parent
+    would come if it was asked for. Within a turn the order stays, whatever else is healed.
+    """
     distinct = pc.unique(values).drop_null()
     there = pc.is_in(distinct, value_set=parents.cast(distinct.type))
     lost = distinct.filter(pc.invert(there))
     if not len(lost):
         return None
     rows = pc.sum(pc.is_in(values, value_set=lost)).as_py() or 0
-    keys = tuple(key_texts(lost.slice(0, named)).to_pylist())
+    keys = tuple(key_texts(lost).to_pylist())
+    if len(keys) > named:
+        keys = tuple(nsmallest(named, keys, key=lambda key: blake2b(f"{turn} {key}".encode()).digest()))
     return OrphanKeys(table.dataset, table.name, column.name, column.references, keys, rows)
 
 

@@ -526,8 +526,11 @@ class _Comparison:
                     elif orphans(target.table, column, awaiting, known):
                         without[holding.slice].append(AWAITED_PARENT)
                 chunks = [chunk for values in orphaned for chunk in values.chunks]
-                if chunks and (finding := orphans(target.table, column, pa.chunked_array(chunks), known, named=NAMED)):
-                    lost.append(finding)
+                values = pa.chunked_array(chunks) if chunks else None
+                turn = self._terms.run  # all scans of a run name the same
+                if values is not None:
+                    finding = orphans(target.table, column, values, known, named=NAMED, turn=turn)
+                    lost += [finding] if finding else []
         return lost, without
 
     def _parents(self, reference: str) -> pa.Array | None:

@@ -57,3 +57,20 @@ def test_orphans_are_the_distinct_values_that_no_parent_has(values: list[int | N
     assert (finding.rows, finding.references) == (len(lost), "dim_staff.staff_id")
     assert set(finding.keys) <= {str(value) for value in lost}
     assert len(finding.keys) == min(3, len(set(lost)))
+
+
+def test_of_many_orphans_each_run_names_others_and_the_scans_of_a_run_the_same() -> None:
+    column = replace(AMOUNT, name="staff_id", references="dim_staff.staff_id")
+    lost = list(range(100))
+
+    def named(turn: str, values: list[int]) -> set[str]:
+        children = pa.chunked_array([values], pa.int64())
+        finding = orphans(ORDERS, column, children, pa.nulls(0), named=20, turn=turn)
+        assert finding is not None
+        return {*finding.keys}
+
+    first = named("run-1", lost)
+    assert named("run-1", lost[::-1]) == first
+    healed = [value for value in lost if str(value) not in sorted(first)[:10]]
+    assert named("run-1", healed) >= {*sorted(first)[10:]}
+    assert set().union(*(named(f"run-{number}", lost) for number in range(40))) == {str(value) for value in lost}
