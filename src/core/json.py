@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 # What it raises to read a stored document whose bytes are somebody else's: of another form, of another type in one
@@ -39,3 +41,14 @@ def canonical_json(data: Any) -> bytes:
 def readable_json(data: Any) -> str:
     """Sorted keys, one value a line, ASCII only, with a line break at the end: for files that people compare."""
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+
+def as_plain(value: Any) -> Any:
+    """What ``dataclasses.asdict`` makes of a dataclass, as JSON has it: tuples are lists, and no leaf is copied."""
+    if value is None or isinstance(value, (str, int)):  # most are
+        return value
+    if dataclasses.is_dataclass(value):
+        return {name: as_plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {name: as_plain(each) for name, each in value.items()}
+    return [as_plain(each) for each in value] if isinstance(value, (tuple, list)) else value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from auditor.databases.open_slices.altered import Altered, altered_from_data, altered_to_data, merge_altered
 from auditor.databases.open_slices.looks import Looks, looks_from_data, looks_to_data, merge_looks, open_to_data
@@ -17,7 +17,7 @@ from auditor.repairs.dead_letters import newest_redriven
 from auditor.run_files import find_run_file, write_run_file
 from core.change import Remembered
 from core.contract.codec import from_data
-from core.json import canonical_json
+from core.json import as_plain, canonical_json
 from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/tables/"
@@ -103,7 +103,7 @@ class Memory:
         )
 
     def to_json(self) -> bytes:
-        data = asdict(replace(self, open={}, altered={}))
+        data = as_plain(replace(self, open={}, altered={}))
         data |= {"open": open_to_data(self.open), "looks": looks_to_data(self.open)}
         data["altered"] = altered_to_data(self.altered)
         swept = {name: table.pop("repairs_swept") for name, table in data["tables"].items()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.json import canonical_json, canonical_text, readable_json
+from core.json import as_plain, canonical_json, canonical_text, readable_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -29,3 +31,21 @@ def test_equal_values_are_equal_bytes_on_one_line_of_ascii() -> None:
 
 def test_a_file_that_people_compare_has_a_value_a_line() -> None:
     assert readable_json({"b": 1, "a": 2}) == '{\n "a": 2,\n "b": 1\n}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    name: str = "a"
+    numbers: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = field(default_factory=Inner)
+    by_name: Mapping[str, tuple[Inner, ...]] = field(default_factory=lambda: {"b": (Inner("c", ()), Inner())})
+    share: float | None = 0.5
+
+
+def test_a_dataclass_becomes_the_json_that_asdict_makes_of_it() -> None:
+    for value in (Outer(), Outer(share=None, by_name={}), Inner()):
+        assert json.dumps(as_plain(value)) == json.dumps(asdict(value))
