@@ -19,6 +19,7 @@ from deploy.packaging import Packages
 from deploy.target import Target
 
 PLAN, ORIGIN = "plan", "origin.json"
+FOLDER = "folder"
 _AT = "planned_at"
 _REMEDY = "Make one: starmend deploy plan --output FILE"
 
@@ -26,13 +27,15 @@ _REMEDY = "Make one: starmend deploy plan --output FILE"
 def origin_of(target: Target, packages: Packages, paused: Iterable[str]) -> dict[str, str]:
     """What a plan was made from: the environment, its account, the contracts, code and layers by their hashes.
 
-    The datasets that are ``paused``, too: Terraform would switch on what was paused since.
+    The datasets that are ``paused``, too: Terraform would switch on what was paused since. And the folder of what was
+    built: the plan names files in it, which Terraform reads again when it is carried out.
     """
     hashes = {layer.name: layer.hash for layer in packages.layers} | {
         "contracts": hashlib.sha256(packages.contracts.read_bytes()).hexdigest(),
         "code": packages.code.hash,
     }
     place = {"environment": target.environment, "account": target.account.id, "region": target.region}
+    place |= {FOLDER: str(target.folder)}
     return {**place, "set of paused datasets": ", ".join(sorted(paused)), **hashes}
 
 
@@ -59,7 +62,10 @@ def take_plan(file: Path, origin: Mapping[str, str], out: Path) -> Path:
     other = sorted(name for name in {*stored, *origin} if stored.get(name) != origin.get(name))
     if other:
         problem = f"was made for another {', '.join(other)} than what is here"
-        raise Misuse("apply a saved plan", str(file), problem, "Check out what it was made from, or plan again")
+        remedy = "Check out what it was made from, or plan again"
+        if other == [FOLDER]:
+            remedy = f"Carry it out where {stored.get(FOLDER)} is built, on whichever machine, or plan again"
+        raise Misuse("apply a saved plan", str(file), problem, remedy)
     out.write_bytes(body)
     return out
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from aws.account import Account
 from core.errors import Misuse
-from deploy.saved_plans import planned_at, save_plan, take_plan
+from deploy.packaging import CodePackage, Packages
+from deploy.saved_plans import origin_of, planned_at, save_plan, take_plan
+from deploy.target import Target
 
 ORIGIN = {"environment": "prod", "account": "1", "region": "eu-west-1", "contracts": "c", "code": "d", "base": "e"}
 
@@ -33,6 +36,24 @@ def test_a_plan_for_anything_else_is_refused_by_name(name: str, saved: Path, tmp
         with pytest.raises(Misuse, match=f"made for another {name} than"):
             take_plan(saved, origin, tmp_path / "taken")
     assert not (tmp_path / "taken").exists()
+
+
+def test_what_a_plan_is_made_from_includes_where_its_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform said "no file exists" of another checkout's, after the agreement and in the midst of its changes."""
+    (tmp_path / "contracts.json").write_bytes(b"{}")
+    packages = Packages(tmp_path / "contracts.json", CodePackage("c", tmp_path), None, ())
+    target = Target("prod", (), {"project": "shop", "region": "eu-west-1"})
+    object.__setattr__(target, "account", Account("1" * 12, "aws"))
+    origins = []
+    for checkout in ("one", "two"):
+        (tmp_path / checkout).mkdir()
+        monkeypatch.chdir(tmp_path / checkout)
+        origins.append(origin_of(target, packages, ()))
+    (tmp_path / "plan").write_bytes(b"terraform's own")
+    save_plan(tmp_path / "plan", origins[0], tmp_path / "saved.zip", at=1)
+    with pytest.raises(Misuse, match=rf"another folder than.* where {tmp_path}/one/build/prod is built"):
+        take_plan(tmp_path / "saved.zip", origins[1], tmp_path / "taken")
+    assert take_plan(tmp_path / "saved.zip", origins[0], tmp_path / "taken").exists()
 
 
 @pytest.mark.parametrize("body", [b"", b"no zip", None])
