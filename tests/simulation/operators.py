@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +19,8 @@ from tests.simulation.star import StarWitness
 from tests.simulation.world import Killed
 
 from auditor.interventions.pauses import change_pauses
-from core.errors import InvalidData, StarmendError
+from core.errors import InvalidData, StarmendError, TransientFailure
+from core.mirroring.names import table_prefix
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import partition_of
 from mirror.certified.star import CertifiedStar
@@ -35,7 +37,25 @@ from processing.services import Services
 DAY, HOUR = 86_400.0, 3600.0
 MIRRORED = (FACT, "fact_purchase", "dim_customer")
 MIRROR_EVERY = 6 * HOUR
+SILENT = "does not answer in this run"
 PATIENCE = 24  # looks, five minutes apart, for somebody whom a vacuum may harm
+
+
+class SilentMirror:
+    """The warehouse bucket, of which one table's mirror does not answer in a run."""
+
+    def __init__(self, objects: Any, table: str) -> None:
+        self._objects, self._prefix = objects, f"{table_prefix(table)}/"
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._objects, name)
+
+        def asked(first: Any, *given: Any, **more: Any) -> Any:
+            if any(key.startswith(self._prefix) for key in ([first] if isinstance(first, str) else first)):
+                raise TransientFailure("ask the store", self._prefix, SILENT, "")
+            return method(first, *given, **more)
+
+        return asked
 
 
 class Operators:
@@ -48,6 +68,7 @@ class Operators:
         self.until = until
         self.draw = random.Random(f"operators {seed}")
         self._uniques = random.Random(f"mirror {seed}")
+        self._nasty = random.Random(f"certify {seed}")
         self.star_witness, self.stars = StarWitness(cloud, judge), dict[str, CertifiedStar | Uncertified]()
         self._laptop: Function[Services] = Function(
             self.world, self.weather, "operator", seconds=2 * DAY, build=cloud._processing
@@ -84,11 +105,23 @@ class Operators:
 
     def certify(self, dataset: str) -> None:
         """What the mirror's function does when a dataset's tables are mirrored: the tags follow the certificates."""
-        contracts = self.cloud.contracts
+        contracts, is_calm = self.cloud.contracts, self.weather.calm
+        most = MOST_PROVEN if is_calm else self._nasty.choice([1, 2, 5, MOST_PROVEN])
+        names = ["", "", *(table.name for table in contracts.dataset(dataset).tables)]
+        silent = "" if is_calm else self._nasty.choice(names)
+
+        def certified(services: MirrorServices) -> CertifiedStar | Uncertified:
+            objects = SilentMirror(services.objects, silent) if silent else services.objects
+            return certify_dataset(contracts, dataset, replace(services, objects=objects), most=most)
+
         try:
-            star = self._mirror.call(lambda services: certify_dataset(contracts, dataset, services, most=MOST_PROVEN))
+            star = self._mirror.call(certified)
         except (Killed, StarmendError) as error:
             self.judge.counts[f"certify: {type(error).__name__}"] += 1
+            if SILENT in str(error):
+                self.judge.say(
+                    f"the mirror of {silent} does not answer, and nothing of {dataset} is certified: {error}"
+                )
         else:
             self.stars[dataset] = star
             self.star_witness.see(star)

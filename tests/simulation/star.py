@@ -16,7 +16,7 @@ from core.errors import PipelineBug
 from core.time import at_epoch, iso
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import parse_object
-from mirror.certified.star import CertifiedStar
+from mirror.certified.star import CertifiedStar, CertifiedTable
 from mirror.certified.step import Uncertified
 from mirror.certified.tags import TAG
 from mirror.reading import read_mirror
@@ -75,6 +75,7 @@ class StarWitness:
     def __init__(self, cloud: Cloud, judge: Judge) -> None:
         self.cloud, self.judge = cloud, judge
         self._io = BucketIO(cloud)
+        self._seen: set[tuple[str, int]] = set()
         self._first: dict[tuple[object, ...], float] = {}  # when a purchase was committed first
         commit = cloud.database.commit
 
@@ -93,6 +94,15 @@ class StarWitness:
         for name in outcome.problems:
             self.judge.counts[f"uncertified {name}"] += 1
         of_group = {name: tagged for name, tagged in outcome.tables.items() if tagged.group == outcome.group}
+        for name, tagged in outcome.tables.items() - of_group.items():
+            if (name, tagged.snapshot) not in self._seen:  # behind the others, and tagged by itself
+                self.judge.counts["certified by itself"] += 1
+                self._hold({name: tagged})
+        self._seen |= {(name, tagged.snapshot) for name, tagged in outcome.tables.items()}
+        self._hold(of_group)
+
+    def _hold(self, of_group: Mapping[str, CertifiedTable]) -> None:
+        """Tables that were certified together."""
         named = {name: self._files(name, tagged.snapshot) for name, tagged in of_group.items()}
         whole = {name: objects for name, objects in named.items() if objects is not None}
         files = {name: objects for name, objects in whole.items() if all(map(_is_sound, objects.values()))}
