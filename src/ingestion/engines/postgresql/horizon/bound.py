@@ -5,8 +5,9 @@ after the commit. So every row older than the start of the oldest open transacti
 What that rests on, trap by trap:
 
 - A transaction that has not written yet has no transaction id, so open transactions are found by their start time in
-  ``pg_stat_activity``, idle ones too. Sessions of our own role are left out where that role may change nothing, and
-  so are autovacuum workers, which write no rows.
+  ``pg_stat_activity``, idle ones too. Our own sessions, by role and application, are left out where the role may
+  change nothing, and so are autovacuum workers, which write no rows. An application that shares the role counts: it may
+  write through a function of its definer's, or by a role that it takes on.
 - Of a client that is at work the start of its message counts where that is earlier: the clock of all transactions
   that one message begins stands still at its arrival, between two of them none is shown, and a procedure that commits
   goes on with the ``statement_timestamp()`` of its call.
@@ -38,6 +39,7 @@ from ingestion.engines.port import Bound, Holder, Session
 from ingestion.engines.postgresql.horizon.replica import end_of_log, is_the_primary, promoted, wait_for
 from ingestion.engines.postgresql.quoting import literal
 
+APPLICATIONS = "starmend-"  # with which the names of all that connects here begin
 HIDDEN = "session that hides its transactions"
 
 
@@ -112,7 +114,8 @@ def _bound(
 
 
 def _statement(own_role_may_write: bool) -> str:
-    own = "" if own_role_may_write else "AND usename IS DISTINCT FROM current_user"
+    ours = f"usename = current_user AND application_name LIKE {literal(f'{APPLICATIONS}%', 'text')}"
+    own = "" if own_role_may_write else f"AND ({ours}) IS NOT TRUE"
     stats = literal("pg_read_all_stats", "name")
     return f"""
 WITH open AS MATERIALIZED (

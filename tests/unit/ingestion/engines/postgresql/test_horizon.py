@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from pg8000.dbapi import Connection
-from tests.support.extraction import LEDGER_SQL, ScratchDatabase, scratch_database
+from tests.fakes.secrets import MemorySecrets
+from tests.support.extraction import LEDGER_SQL, SECRET, ScratchDatabase, scratch_database
 from tests.support.replica import standby
 from tests.support.sources import shared_server
 from tests.support.waiting import eventually
 
 from core.errors import PipelineBug
 from ingestion.engines.postgresql.horizon.bound import read_bound
+from ingestion.engines.postgresql.session import PostgresConnector
 
 pytestmark = pytest.mark.database
 
@@ -102,6 +104,20 @@ def test_the_extractors_own_role_does_not_count_as_long_as_it_may_not_write(data
     assert held.at is not None
     assert held.at < held.now
     other.close()
+
+
+def test_an_application_that_shares_our_role_counts_for_it_may_write_by_another(database: ScratchDatabase) -> None:
+    """``has_table_privilege`` knows nothing of a function with its definer's rights: what it wrote was lost."""
+    database.run(
+        "CREATE FUNCTION put() RETURNS void LANGUAGE sql SECURITY DEFINER AS"
+        " $$INSERT INTO public.ledger (note) VALUES ('late')$$"
+    )
+    shop = PostgresConnector(MemorySecrets(**{SECRET: database.secret()}), SECRET, application="shop")
+    with closing(database.session()) as session, closing(shop.open()) as application:
+        application._connection.execute_simple("BEGIN; SELECT put()")  # type: ignore[union-attr]
+        holder = read_bound(session, own_role_may_write=False).holder
+        assert holder is not None
+        assert holder.application == "shop"
 
 
 def test_transactions_of_other_databases_do_not_count(database: ScratchDatabase) -> None:
