@@ -55,6 +55,12 @@ class QuietSource:
 
     role_may_write = False
 
+    def allow(self, seconds: float) -> None:
+        """Nothing takes any time."""
+
+    def at_most(self, seconds: float) -> float:
+        return seconds
+
     def still_names(self, _session: object) -> bool:
         """Nothing changes."""
         return True

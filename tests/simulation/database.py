@@ -152,6 +152,12 @@ class SimulatedSession:
             raise
         return answer
 
+    def allow(self, seconds: float) -> None:
+        """Nothing takes any time."""
+
+    def at_most(self, seconds: float) -> float:
+        return seconds
+
     def query(self, statement: str) -> list[list[Any]]:
         raise NotImplementedError(statement)
 

@@ -119,6 +119,12 @@ class Session:
     def close(self) -> None:
         """Nothing is held."""
 
+    def allow(self, seconds: float) -> None:
+        """Nothing takes any time."""
+
+    def at_most(self, seconds: float) -> float:
+        return seconds
+
     def primary(self) -> None:
         """It is no replica."""
 

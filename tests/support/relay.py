@@ -1,11 +1,11 @@
-"""A way to a server that is cut in the middle."""
+"""A way to a server that is cut in the middle, or falls silent."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -31,6 +31,28 @@ def cut_after(port: int, size: int) -> Iterator[int]:
         thread.start()
         yield port_here
         thread.join(10)
+
+
+@contextmanager
+def silenced(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A way to ``port``, for one client, on which nothing more comes once the event is set, and nothing is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(("127.0.0.1", port)) as server:
+        silence, clients = threading.Event(), list[socket.socket]()
+
+        def answers() -> None:
+            client, _ = door.accept()
+            clients.append(client)
+            threading.Thread(target=_pump, args=(client, server, 1 << 40), daemon=True).start()
+            with suppress(OSError):
+                while data := server.recv(4096):
+                    if not silence.is_set():
+                        client.sendall(data)
+
+        threading.Thread(target=answers, daemon=True).start()
+        yield door.getsockname()[1], silence
+        server.shutdown(socket.SHUT_RDWR)
+        for client in clients:
+            client.close()
 
 
 def _pump(source: socket.socket, target: socket.socket, size: int) -> None:

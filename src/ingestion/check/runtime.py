@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import cache
 
 from aws.objects import S3ObjectStore
 from ingestion.check.job import RepairClients
+from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction
 from ingestion.extract.runtime import build_extraction
 from ingestion.extract.runtime import build_runtime as build_clients
@@ -27,9 +29,12 @@ def clients_within(seconds: float) -> RepairClients:
     No statement may outlive the invocation: the server would go on with it alone, beside the next attempt's.
     """
 
+    budget = Budget.of(max(1.0, seconds - SPARE_SECONDS), clock=time.monotonic)
+
     def extraction_of(dataset: str) -> Extraction:
         extraction = build_extraction(dataset)[0]
         extraction.statement_seconds = max(1.0, seconds - SPARE_SECONDS)
+        extraction.budget = budget
         return extraction
 
     settings, _ = build_clients()

@@ -51,6 +51,14 @@ class Session(Protocol):
         """The rows of a statement as text, streamed: lists of whole lines, each with its newline."""
         ...
 
+    def allow(self, seconds: float) -> None:
+        """So many seconds from now on for all statements together: what asks has no more time."""
+        ...
+
+    def at_most(self, seconds: float) -> float:
+        """So many seconds, or what is left of those allowed."""
+        ...
+
     def primary(self) -> Session | None:
         """A session with the server that this one is a replica of; None where the secret names none."""
         ...

@@ -37,7 +37,7 @@ from ingestion.extract.budget import Budget
 from ingestion.extract.hash_lists import HashLists
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild
-from ingestion.extract.table import Interval, Outcome, Sink, Stored, extract_table, plan_interval
+from ingestion.extract.table import GRACE, Interval, Outcome, Sink, Stored, extract_table, plan_interval
 
 STATEMENT_SECONDS = 840.0
 UNPLACED_AFTER = timedelta(days=1)  # behind an interval: what lies nearer, one of the next passes holds
@@ -119,7 +119,10 @@ class Promised:
 
 @dataclass
 class Extraction:
-    """A dataset's source, sink and session; built once, used for every pass."""
+    """A dataset's source, sink and session; built once, used for every pass.
+
+    ``budget``: what the invocation at hand has; no statement goes on much longer.
+    """
 
     contract: Contract
     connector: Connector
@@ -129,6 +132,7 @@ class Extraction:
     held_seconds: float = 0.0
     statement_seconds: float = STATEMENT_SECONDS
     object_bytes: int = OBJECT_BYTES
+    budget: Budget | None = None
     _session: Session | None = field(default=None, repr=False)
 
     @property
@@ -166,6 +170,8 @@ class Extraction:
         """The session with the database, kept open from pass to pass; another one after a failure."""
         if self._session is None or self._session.closed:
             self._session = self.connector.open()
+        if self.budget is not None:
+            self._session.allow(self.budget.left + GRACE)
         return self._session
 
     def connected(self, tables: Sequence[SourceTable]) -> Connected:
@@ -240,6 +246,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
 
     Any number of passes may run at once, and a pass may end anywhere: the next one goes on where the objects end.
     """
+    extraction.budget = budget
     by_keys = {table.name for table in extraction.source.tables if table.by_keys}  # those the audits alone fetch
     wanted = list(tables) if tables else [table.name for table in extraction.source.tables]
     names = [name for name in wanted if name not in by_keys]

@@ -20,9 +20,10 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     extraction, metrics = build_extraction(str(event["dataset"]))
     try:
+        extraction.budget = budget_of(context)
         if "repair" in event:
             return repair(extraction, event["repair"]).summary()
-        result = run_pass(extraction, budget=budget_of(context), tables=event.get("tables"))
+        result = run_pass(extraction, budget=extraction.budget, tables=event.get("tables"))
     finally:
         metrics.flush()
     if not event.get("report"):

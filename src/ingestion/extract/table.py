@@ -24,7 +24,7 @@ from ingestion.extract.serial_executor import SerialExecutor
 
 Outcome = Literal["extracted", "unchanged", "held", "out of time", "beaten", "failed"]
 OnStored = Callable[[TableObject, ObjectFacts], None]
-_GRACE = 5.0  # seconds that a statement may outlive the budget: this machine's clock ends a pass, if rows come at all
+GRACE = 5.0  # seconds that a statement may outlive the budget: this machine's clock ends a pass, if rows come at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def extract_table(
     Memory: three objects at most. Raises what ``lines.collect_rows`` and ``landing.write_object`` raise; what was
     stored before stays, and the state fits it.
     """
-    seconds = min(statement_seconds, max(budget.left, 0.0) + _GRACE)
+    seconds = min(statement_seconds, max(budget.left, 0.0) + GRACE)
     lines = reading.lines_between(session, interval.start, interval.until, seconds=seconds)
     packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=object_bytes)
     cutter = _Cutter(reading, state, interval, sink.dataset)

@@ -31,8 +31,8 @@ _TIME_OUT = "57014"
 _OF_VIEWS = ("22012", "2201E", "2201F", "22011")
 _UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002", "22P02", "22007", "23514", *_OF_VIEWS)
 # Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
-# ended for idleness, rollback, resources, state of an object, operator, system.
-_TRANSIENT = ("08", "3D", "25P03", "40", "53", "55", "57", "58")
+# ended for idleness or its length, rollback, resources, state of an object, operator, system.
+_TRANSIENT = ("08", "3D", "25P03", "25P04", "40", "53", "55", "57", "58")
 
 
 @contextmanager

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 import socket
 import struct
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from pg8000.core import Context, CoreConnection
+from pg8000.exceptions import Error
 
 from core.errors import OutOfReach, PipelineBug, TransientFailure
 from core.ports import SecretStore
@@ -23,32 +27,72 @@ READ_BYTES = 256 * 1024
 _COPY_DATA, _COPY_OUT, _COPY_DONE, _READY, _NEWLINE = b"dHcZ\n"
 _HEADER = struct.Struct("!BI")  # a message's type and length; the length counts itself, not the type
 
-# The texts of values must not depend on the server's own settings. row_security off: a policy that would hide rows from
-# our role is an error, not a smaller table.
-_SETTINGS = """
-SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601';
-SET bytea_output = 'hex'; SET extra_float_digits = 1; SET standard_conforming_strings = on;
-SET default_transaction_read_only = on; SET row_security = off; SET statement_timeout = {statement_timeout}
-"""
+# Whatever a role, a database or a server sets, is pinned where it could change what we read: for the transaction of
+# each message alone, and by what every pool of connections knows when one is opened. A `SET` would be lost behind a
+# pool that shares its servers by transaction (PgBouncer's "SQL feature map for pooling modes"), and left to its others.
+_OPENED_WITH = {"client_encoding": "UTF8", "DateStyle": "ISO, YMD", "TimeZone": "UTC"}
+# row_security off: a policy that would hide rows from our role is an error, not a smaller table. What a role's own
+# time-outs would end, every pass, our own ends where it has to.
+_PINNED = {
+    "IntervalStyle": "'iso_8601'",
+    "bytea_output": "'hex'",
+    "extra_float_digits": "1",
+    "quote_all_identifiers": "off",
+    "row_security": "off",
+    "lock_timeout": "0",
+    "transaction_read_only": "on",
+}
+_PINNED_SINCE_17 = {"transaction_timeout": "0"}
+
+# A server that is gone without a word (a fail-over that drops packets) is given up after half a minute, whatever a
+# statement may take: RFC 1122's keep-alives are off unless asked for, and a packet is sent again for a quarter of an
+# hour. Both are as Linux names them.
+_UNHEARD = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+_GRACE = 3.0  # seconds that the socket waits beyond what the server was told
 
 
 class PostgresSession:
-    """One connection, in UTC, read only. Any failure closes it, for what the server sends next is unknown."""
+    """One connection, in UTC, read only. Any failure closes it, for what the server sends next is unknown.
+
+    Each message is a transaction of its own, which pins what the server's settings could change of it, and how long it
+    may take: as long as the connector says, and no longer than ``allow`` does.
+    """
 
     def __init__(
-        self, connection: CoreConnection, login: Login, *, primary: Callable[[], PostgresSession] | None = None
+        self,
+        connection: CoreConnection,
+        login: Login,
+        *,
+        timeouts: Timeouts,
+        primary: Callable[[], PostgresSession] | None = None,
     ) -> None:
         self._connection: CoreConnection | None = connection
         self.place = login.place
         self._login = login
         self._open_primary = primary
         self._primary: PostgresSession | None = None
+        self._longest = timeouts.statement
+        self._until = math.inf
+        version = re.match(r"\d+", connection.parameter_statuses.get("server_version", ""))
+        newer = _PINNED_SINCE_17 if version and int(version[0]) >= 17 else {}
+        pinned = (_PINNED | newer).items()
+        self._pinned = "".join(f"SET LOCAL {name} = {value}; " for name, value in pinned)
 
     def primary(self) -> PostgresSession | None:
         """A session with the server that this one is a replica of, kept open; None where the secret names none."""
         if self._open_primary is not None and (self._primary is None or self._primary.closed):
             self._primary = self._open_primary()
+        if self._primary is not None:
+            self._primary._until = self._until
         return self._primary
+
+    def allow(self, seconds: float) -> None:
+        """So many seconds from now on for all statements together, those of the primary's session among them."""
+        self._until = time.monotonic() + seconds
+
+    def at_most(self, seconds: float) -> float:
+        """So many seconds, or what is left of those allowed; a tenth at least."""
+        return max(0.1, min(seconds, self._until - time.monotonic()))
 
     @property
     def closed(self) -> bool:
@@ -70,7 +114,7 @@ class PostgresSession:
         connection = self._open()
         try:
             with reaching("query", self.place):
-                return list(connection.execute_simple(statement).rows or [])
+                return _answered(connection, self._whole(statement), self._waiting)
         except BaseException:
             self.close()
             raise
@@ -87,7 +131,7 @@ class PostgresSession:
         finished = False
         try:
             with reaching("copy", self.place):
-                yield from _copied(connection, statement)
+                yield from _copied(connection, self._whole(statement), self._waiting)
             finished = True
         except UnprintableValue:  # of one row: the server is ready again, and the caller goes on without the row
             with reaching("copy", self.place):
@@ -107,20 +151,56 @@ class PostgresSession:
             with suppress(Exception):  # it is closed, whatever the server answers
                 connection.close()
 
+    def _whole(self, statement: str) -> str:
+        """The message, which begins with settings of its transaction.
+
+        It is one of its own: a BEGIN behind them goes on with it (the protocol's "Multiple Statements in a Simple
+        Query"), and may still say its isolation, for none of them takes a snapshot.
+        """
+        milliseconds = int(self.at_most(self._longest) * 1000)
+        return f"{self._pinned}SET LOCAL statement_timeout = {milliseconds:d}; {statement}"
+
+    def _waiting(self) -> float:
+        """Seconds that the socket waits for what comes next: the server ends what takes too long by itself."""
+        return self.at_most(self._longest) + _GRACE
+
     def _open(self) -> CoreConnection:
         if self._connection is None:
             raise OutOfReach("query", self.place, "the session is closed", "Open another")
         return self._connection
 
 
-def _copied(connection: CoreConnection, statement: str) -> Generator[list[bytes]]:
+def _answered(connection: CoreConnection, statement: str, waiting: Callable[[], float]) -> list[list[Any]]:
+    context = _sent(connection, statement, waiting)
+    try:
+        connection.handle_messages(context)
+    except (OSError, Error, struct.error):
+        if context.error is not None:  # the reason why the server then closed the connection
+            raise context.error from None
+        raise
+    return list(context.rows or [])
+
+
+def _sent(connection: CoreConnection, statement: str, waiting: Callable[[], float]) -> Context:
     context = Context(statement)
+    connection._usock.settimeout(waiting())
     connection.send_QUERY(statement)
     connection._sock.flush()
+    return context
+
+
+def _copied(connection: CoreConnection, statement: str, waiting: Callable[[], float]) -> Generator[list[bytes]]:
+    context = _sent(connection, statement, waiting)
     stream, unpack = connection._sock, _HEADER.unpack_from
     data, ready = b"", False
     while not ready:
-        data = _read_on(stream, data)
+        connection._usock.settimeout(waiting())
+        try:
+            data = _read_on(stream, data)
+        except OSError:
+            if context.error is not None:  # the reason why the server then closed the connection
+                raise context.error from None
+            raise
         lines: list[bytes] = []
         at, end = 0, len(data)
         while end - at >= _HEADER.size:
@@ -203,6 +283,7 @@ def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSe
     with reaching("connect", login.place):
         tcp = socket.create_connection((login.host, login.port), timeouts.connect)
         try:
+            _listen_for_life(tcp)
             connection = CoreConnection(
                 user=login.username,
                 password=login.password,
@@ -210,6 +291,7 @@ def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSe
                 database=login.dbname,
                 ssl_context=context or False,
                 application_name=application,
+                startup_params=_OPENED_WITH,
                 sock=tcp,
             )
         except BaseException:
@@ -217,11 +299,15 @@ def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSe
             raise
     leader = login.of_primary
     primary = partial(connect, leader, application=application, timeouts=timeouts) if leader else None
-    session = PostgresSession(connection, login, primary=primary)
-    session.query(_SETTINGS.format(statement_timeout=int(timeouts.statement * 1000)))
+    session = PostgresSession(connection, login, timeouts=timeouts, primary=primary)
     if connection.parameter_statuses.get("client_encoding") != "UTF8":
         session.close()
         raise PipelineBug("connect", login.place, "the server does not send UTF-8")
-    # The server ends a statement that takes too long; the socket's own limit is for a server that says nothing more.
-    connection._usock.settimeout(timeouts.statement + timeouts.connect)
     return session
+
+
+def _listen_for_life(tcp: socket.socket) -> None:
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _UNHEARD.items():
+        if hasattr(socket, name):
+            tcp.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -83,7 +83,9 @@ class PostgresTable:
     def has_rows_between(self, session: Session, start: Position, until: datetime, *, seconds: float) -> bool:
         """Whether any row's cursor is in the interval; the server ends its search at the first."""
         rows = f"SELECT FROM {self.reading.source} AS stored WHERE {within(self.reading, start, until)}"
-        return bool(session.query(in_snapshot(self.reading, f"SELECT EXISTS ({rows})", seconds=seconds))[0][0])
+        return bool(
+            session.query(in_snapshot(self.reading, f"SELECT EXISTS ({rows})", seconds=session.at_most(seconds)))[0][0]
+        )
 
     def lines_of(
         self, session: Session, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float
@@ -98,13 +100,15 @@ class PostgresTable:
 
     def count_rows(self, session: Session, *, seconds: float) -> int:
         """The number of rows that the table has now."""
-        statement = in_snapshot(self.reading, f"SELECT count(*) FROM {self.reading.source}", seconds=seconds)
+        statement = in_snapshot(
+            self.reading, f"SELECT count(*) FROM {self.reading.source}", seconds=session.at_most(seconds)
+        )
         return int(session.query(statement)[0][0])
 
     def count_unplaced(self, session: Session, until: datetime, *, seconds: float) -> int:
         """The number of rows, ten thousand at most, that no interval before this instant holds."""
         statement = in_snapshot(
-            self.reading, count_unplaced(self.reading, until, at_most=MOST_UNPLACED), seconds=seconds
+            self.reading, count_unplaced(self.reading, until, at_most=MOST_UNPLACED), seconds=session.at_most(seconds)
         )
         return int(session.query(statement)[0][0])
 
@@ -128,7 +132,7 @@ class PostgresTable:
         unplaced = 0
         answers: list[dict[int, Fingerprint]] = [{} for _ in question.spans]
         for stretch, bucket, rows, newest, total, *content in session.query(
-            in_snapshot(self.reading, statement, seconds=seconds)
+            in_snapshot(self.reading, statement, seconds=session.at_most(seconds))
         ):
             if bucket is None:
                 unplaced += rows
@@ -176,4 +180,4 @@ class PostgresTable:
         yield from batches
 
     def _copied(self, session: Session, statement: str, seconds: float) -> Generator[list[bytes]]:
-        return session.copy(in_snapshot(self.reading, statement, seconds=seconds))
+        return session.copy(in_snapshot(self.reading, statement, seconds=session.at_most(seconds)))

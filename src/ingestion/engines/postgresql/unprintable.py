@@ -35,7 +35,7 @@ def possible_keys(
 ) -> list[Sequence[KeyValue]]:
     """The keys that are values of their columns' types; what the server refuses is halved until it stands alone."""
     try:
-        for _ in session.copy(in_snapshot(reading, copy_values(reading, keys), seconds=seconds)):
+        for _ in session.copy(in_snapshot(reading, copy_values(reading, keys), seconds=session.at_most(seconds))):
             pass
     except UnprintableValue:
         half = len(keys) // 2
@@ -136,4 +136,4 @@ class Printer:
         statement = copy_where(
             self.reading, condition, fields, checked_at=self.checked_at, ordered=ordered, at_most=at_most
         )
-        return self.session.copy(in_snapshot(self.reading, statement, seconds=self.seconds))
+        return self.session.copy(in_snapshot(self.reading, statement, seconds=self.session.at_most(self.seconds)))

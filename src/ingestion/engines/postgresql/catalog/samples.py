@@ -17,7 +17,7 @@ ROWS = 20_000  # that are looked at, or twice as many where the server has estim
 MOST_COUNTED = 1_000_000  # of a table of which the server has no estimate
 MOST_COMPARED = 6  # times of one table, each with each
 _TIMES = ("wall", "instant", "date")
-_DAY = r"'^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$'"
+_DAY = "'^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$'"
 _YEARS = "BETWEEN '0001-01-02' AND '9998-12-31'"
 
 

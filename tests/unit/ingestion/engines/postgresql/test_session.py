@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
 from tests.support.extraction import SECRET, ScratchDatabase, scratch_database
-from tests.support.relay import cut_after
+from tests.support.relay import cut_after, silenced
 from tests.support.sources import shared_server
+from tests.support.waiting import eventually
 
 from core.errors import InvalidData, OutOfReach, PipelineBug, TransientFailure, UnknownTable
 from ingestion.engines.failures import AuthenticationFailed, StatementTimeOut
@@ -32,11 +34,48 @@ def copy(rows: str) -> str:
 
 def test_a_session_is_in_utc_read_only_and_named(database: ScratchDatabase) -> None:
     session = database.session()
-    settings = ("TimeZone", "DateStyle", "default_transaction_read_only", "client_encoding", "application_name")
+    settings = ("TimeZone", "DateStyle", "transaction_read_only", "client_encoding", "application_name")
     values = [session.query(f"SHOW {name}")[0][0] for name in settings]
     assert values == ["UTC", "ISO, YMD", "on", "UTF8", "starmend-extract"]
     session.close()
     session.close()
+
+
+def test_nothing_of_a_session_stays_behind_its_transactions(database: ScratchDatabase) -> None:
+    """A pool that shares its servers by transaction would leave it to others: an application that may not write."""
+    with closing(database.session()) as session:
+        list(session.copy(copy("SELECT 1 AS n")))
+        assert session.query("SHOW row_security") == [["off"]]
+        assert session._connection is not None
+        for name, value in (
+            ("row_security", "on"),
+            ("default_transaction_read_only", "off"),
+            ("statement_timeout", "0"),
+        ):
+            assert session._connection.execute_simple(f"SHOW {name}").rows == [[value]]
+        assert [*session._connection.notices] == []
+
+
+def test_what_a_role_sets_for_itself_changes_nothing(database: ScratchDatabase) -> None:
+    """A time-out of transactions ended each long first load, and quoted names of types were types that nobody knew."""
+    role = f"ALTER ROLE {shared_server().extractor.user} IN DATABASE {database.dbname}"
+    settings = {
+        "statement_timeout": "100",
+        "lock_timeout": "100",
+        "quote_all_identifiers": "on",
+        "bytea_output": "escape",
+    }
+    if int(database.rows("SHOW server_version_num")[0][0]) >= 170_000:
+        settings["transaction_timeout"] = "100"
+    database.run(*[f"{role} SET {name} = {value}" for name, value in settings.items()])
+    try:
+        with closing(database.session()) as session:
+            lines = [line for batch in session.copy(copy("SELECT pg_sleep(0.2), 'x'::bytea AS b")) for line in batch]
+            assert lines == [b'{"pg_sleep":"","b":"\\\\x78"}\n']
+            assert session.query("SELECT format_type('text'::regtype, -1), pg_sleep(0.2)::text") == [["text", ""]]
+            assert session.query("SHOW lock_timeout") == [["0"]]
+    finally:
+        database.run(f"{role} RESET ALL")
 
 
 def test_nothing_can_be_written(database: ScratchDatabase) -> None:
@@ -84,6 +123,53 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         secrets = MemorySecrets(**{SECRET: database.secret(port=silent.getsockname()[1])})
         with pytest.raises(OutOfReach, match="no answer in time"):
             PostgresConnector(secrets, SECRET, timeouts=Timeouts(connect=0.1)).open()
+
+
+def test_a_server_that_falls_silent_is_given_up_when_the_time_is_over(
+    database: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fail-over may close no connection: the function was killed, and nobody heard why."""
+    monkeypatch.setattr("ingestion.engines.postgresql.session._GRACE", 0.05)
+    with silenced(shared_server().direct_port) as (port, silence):
+        session = database.session(port=port, sslmode="disable")
+        session.allow(60)
+        assert session.query("SELECT 1") == [[1]]
+        silence.set()
+        session.allow(0.1)
+        with pytest.raises(OutOfReach, match="no answer in time"):
+            session.query("SELECT 1")
+        assert session.closed
+
+
+def test_a_server_is_asked_whether_it_still_lives(database: ScratchDatabase) -> None:
+    with closing(database.session()) as session:
+        assert session._connection is not None
+        tcp = session._connection._usock
+        assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+
+
+def test_statements_share_the_time_that_there_is(database: ScratchDatabase) -> None:
+    with closing(database.session()) as session:
+        session.allow(0.1)
+        assert session.at_most(60) == pytest.approx(0.1, abs=0.05)
+        with pytest.raises(StatementTimeOut):
+            session.query("SELECT pg_sleep(5)")
+
+
+@pytest.mark.parametrize("how", ["query", "copy"])
+def test_the_reason_for_which_a_server_ends_a_session_is_told(database: ScratchDatabase, how: str) -> None:
+    """Its last message was lost behind the closed connection: \"Look at the host and port\"."""
+    session = database.session()
+    ((pid,),) = session.query("SELECT pg_backend_pid()")
+    ended = f"SELECT pg_terminate_backend({pid}) FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'PgSleep'"
+    with ThreadPoolExecutor(1) as beside:
+        slow = "SELECT pg_sleep(20)"
+        asked = beside.submit(session.query if how == "query" else lambda text: list(session.copy(copy(text))), slow)
+        eventually(lambda: asked.done() or database.rows(ended), within=5, every=0.01)
+        with pytest.raises(OutOfReach, match=r"administrator command \(57P01\)"):
+            asked.result()
 
 
 def test_a_statement_that_takes_too_long_is_ended(database: ScratchDatabase) -> None:
