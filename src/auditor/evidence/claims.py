@@ -18,7 +18,7 @@ from core.audit.certificate import hash_of
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.json import canonical_json
 from core.ports import Log, ObjectReader
-from core.time import iso
+from core.time import epoch, iso
 from core.typed import typed
 
 ROOT = "audit/claims/"
@@ -45,6 +45,16 @@ class Claim:
     evidence: tuple[Evidence, ...]
 
     @property
+    def answered_at(self) -> int:
+        """When the source gave the answer, by its own clock (the oldest of several calls); else when it was found.
+
+        A cache that gives an answer again does not give another one: both have the same time.
+        """
+        return min(
+            (epoch(call.answered_at) for call in self.evidence if _is_instant(call.answered_at)), default=self.found_at
+        )
+
+    @property
     def key(self) -> str:
         """The key under which it lies."""
         day = iso(self.ranges[0][0])[:10]
@@ -64,6 +74,13 @@ class Claim:
         """Read what ``to_json`` gave. Raises one of ``UNREADABLE`` where it is something else."""
         data = json.loads(body)
         return typed(cls(**place_from_data(data), **{name: data[name] for name in _OWN}))
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return bool(text) and epoch(text) >= 0
+    except ValueError:
+        return False
 
 
 def claims_of(dataset: str, entity: str, outcome: HistoryOutcome, *, run: str, found_at: int) -> Iterator[Claim]:

@@ -22,7 +22,8 @@ Result = Literal["answered", "not_entitled", "limited", "broken", "secret_missin
 class Evidence:
     """A call of a provider and its answer: the URL holds no secret, ``answer`` is the beginning of the body.
 
-    ``answered_at`` is the provider's own clock (the HTTP ``Date`` header) in ISO 8601, empty where it sent none;
+    ``answered_at`` is when the answer was made, by the provider's own clock (the HTTP ``Date`` header, less the time
+    that it lay in a cache), in ISO 8601, empty where it sent none: the same answer given again has the same.
     ``status`` is 0 where no answer came.
     """
 

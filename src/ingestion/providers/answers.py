@@ -42,7 +42,7 @@ class Data:
     """At least one record.
 
     A live answer has exactly one point and a ``provider_time``, which is the provider's own clock. Its slot is that of
-    ``slot_time`` where the contract goes by the record's own time, else the clock's.
+    ``slot_time`` where the contract goes by the record's own time or the answer lay in a cache, else the clock's.
 
     The points of a history have their slots as times, no two the same, beside the ``bad`` records of other slots.
     ``whole``: the answer says for itself that nothing is left out. ``partial`` says why it is known to lack something

@@ -50,11 +50,13 @@ class Finnhub:
     def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:
         first, last = int(start.timestamp()), int(end.timestamp()) - 1
         query = {"symbol": entity, "resolution": self._resolution, "from": str(first), "to": str(last)}
-        reply = self._ask("/stock/candle", query, turn)
+        reply = self._ask("/stock/candle", query, turn, fresh=True)
         return self._candles(reply, start, end) if isinstance(reply, Reply) else reply
 
-    def _ask(self, path: str, query: Mapping[str, str], turn: Callable[[], bool]) -> Reply | Answer:
-        answer = self._web.ask(path, query, turn=turn)
+    def _ask(
+        self, path: str, query: Mapping[str, str], turn: Callable[[], bool], *, fresh: bool = False
+    ) -> Reply | Answer:
+        answer = self._web.ask(path, query, turn=turn, fresh=fresh)
         return answer if isinstance(answer, Broken) else classify(answer, PlainRules())
 
     def _candles(self, reply: Reply, start: datetime, end: datetime) -> Answer:
@@ -73,7 +75,7 @@ class Finnhub:
         records = [_candle(time, values) for time, values in zip(times, rows, strict=True)]
         if records and all(record.time is None for record in records):
             return Broken("candle times that are no whole seconds", evidence)
-        clock = reply.provider_time
+        clock = reply.made_at
         published = at_epoch(slot_of(clock.timestamp(), self._every)) if clock else None
         fitted = fit(records, start=start, end=end, every=self._every, published=published)
         if fitted.shifted:
@@ -96,7 +98,9 @@ def _quote(reply: Reply) -> Answer:
     if reply.provider_time is None:
         return Broken("no Date header, so nobody knows which minute this is", reply.evidence)
     traded = at_epoch(quote["t"])
-    return Data((Point(traded, {**quote, "t": traded}),), reply.provider_time, reply.evidence)
+    clock, made = reply.provider_time, reply.made_at
+    point = Point(traded, {**quote, "t": traded})
+    return Data((point,), clock, reply.evidence, slot_time=None if made == clock else made)
 
 
 def _candle(time: object, values: dict[str, object]) -> Record:

@@ -1,7 +1,8 @@
 """The weighing of claims: what of them is proof that a source does not have a point. Pure.
 
 A point is absent when an answer that lacks it says for itself that it is whole, or when two answers agree, of two
-audits that are at least a quarter of ``complete_within`` apart. Where something speaks against it they have to be a
+audits that are at least a quarter of ``complete_within`` apart, and the answers by their source's clock too: an answer
+that a cache gives again is the one that it was. Where something speaks against it they have to be a
 day apart: live answers of the slot made no sense, the answers held no point at all (each asks for neighbours too, so
 that one which is alive holds some) or not all that were observed near them, or no entity has anything in the whole
 window (from three on, for two may well both be closed). Answers that held nothing have to be of four audits as well,
@@ -135,7 +136,8 @@ class _Verdict:
 class _Answers:
     """The claims of one entity, slot by slot: when the first and the last answer came, and how they speak.
 
-    ``audits`` counts those of which each was ``apart`` seconds or more after the one counted before.
+    ``made`` is how long before the last of them the first was given, by the source's own clock. ``audits`` counts those
+    of which each was ``apart`` seconds or more after the one counted before, and given as much later.
     """
 
     def __init__(
@@ -151,7 +153,8 @@ class _Answers:
         self.last = np.full(count, -1, np.int64)
         self.apart = apart
         self.audits = np.zeros(count, np.int64)
-        self.counted_at = np.zeros(count, np.int64)
+        self.counted_at, self.counted_made = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.first_made, self.made = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self.first_run = np.full(count, -1, np.int64)
         self.last_run = np.full(count, -1, np.int64)
         self.is_whole, self.is_silent = np.zeros(count, bool), np.zeros(count, bool)
@@ -182,9 +185,14 @@ class _Answers:
             self.is_silent[part] = np.where(fresh, claim.silent, self.is_silent[part] | claim.silent)
             self.is_alive[part] = np.where(fresh, not claim.silent, self.is_alive[part] | (not claim.silent))
         self.ends_silent[part] = claim.silent
-        counts = (self.last_run[part] != run) & (claim.found_at - self.counted_at[part] >= self.apart)
+        answered = claim.answered_at
+        is_later = np.minimum(claim.found_at - self.counted_at[part], answered - self.counted_made[part]) >= self.apart
+        counts = (self.last_run[part] != run) & is_later
         self.audits[part] = np.where(fresh, 1, self.audits[part] + counts)
         self.counted_at[part] = np.where(fresh | counts, claim.found_at, self.counted_at[part])
+        self.counted_made[part] = np.where(fresh | counts, answered, self.counted_made[part])
+        self.first_made[part] = np.where(fresh, answered, self.first_made[part])
+        self.made[part] = answered - self.first_made[part]
         self.first[part] = np.where(fresh, claim.found_at, self.first[part])
         self.first_run[part] = np.where(fresh, run, self.first_run[part])
         self.is_refused[part] = claim.kind == "refused"
@@ -201,7 +209,7 @@ class _Answers:
         claimed = (self.last >= 0) & ~self.is_refused
         contradicted = self.is_alive & self.ends_silent  # a silent answer agrees with silent ones alone
         missing = claimed & (self.cells == MISSING) & ~contradicted
-        apart = np.where(claimed, self.last - self.first, -1)
+        apart = np.where(claimed, np.minimum(self.last - self.first, self.made), -1)
         long_enough = apart >= np.where(suspicious, DAY, circumstances.patience)
         often_enough = ~silent | (self.audits >= SILENT_AUDITS)
         whole = missing & self.is_whole & ~suspicious

@@ -69,13 +69,17 @@ class PlainRules:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is to be read: its document (None for an empty body)."""
+    """An answer that is to be read: its document (None for an empty body).
+
+    ``provider_time`` is the clock of whoever sent it, ``made_at`` the time by that clock at which it was made.
+    """
 
     document: object
     provider_time: datetime | None
     evidence: Evidence
     next_link: str = ""
     size: int = 0
+    made_at: datetime | None = None
 
 
 def classify(answer: Received, rules: Rules, values: Mapping[str, str] | None = None) -> Reply | Answer:
@@ -99,7 +103,7 @@ def classify(answer: Received, rules: Rules, values: Mapping[str, str] | None = 
         return NoData(evidence)
     if not 200 <= status < 300:
         return Broken(f"status {status}", evidence)
-    return Reply(document, answer.provider_time, evidence, answer.next_link, len(answer.body))
+    return Reply(document, answer.provider_time, evidence, answer.next_link, len(answer.body), answer.made_at)
 
 
 def class_of(answer: Answer) -> tuple[Class, str]:

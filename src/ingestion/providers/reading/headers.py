@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -19,6 +19,9 @@ _REMAINING = ("X-Ratelimit-Remaining", "Ratelimit-Remaining", "X-Rate-Limit-Rema
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|$)'  # one that nothing ends goes to the end: no text is looked at twice
 _LINK = re.compile(rf'<([^<>]*)>((?:[^",]|{_QUOTED})*)')  # the target, and its parameters
 _PARAMETER = re.compile(rf';\s*([^\s=;"]+)(?:\s*=\s*({_QUOTED}|[^\s;"]*))?')
+_AGE = re.compile(r"[0-9]{1,9}")
+_OLDEST = 366 * 86_400  # seconds: no cache keeps an answer for longer (RFC 2616, 14.21); some write an epoch
+_CLOCKS_DIFFER = 2  # seconds, of machines that are set by NTP
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e11  # smaller numbers are seconds from now
 
 
@@ -79,6 +82,34 @@ def _http_date(text: str) -> datetime | None:
 def provider_clock(headers: Mapping[str, str]) -> datetime | None:
     """The HTTP ``Date`` header; None where it is missing or no date."""
     return _http_date(headers.get("Date", ""))
+
+
+def made_at(headers: Mapping[str, str], came_at: datetime | None = None) -> datetime | None:
+    """When the answer was made, by the provider's clock: ``Date``, less the time that it lay in caches (``Age``).
+
+    RFC 9111 (4.2.3): an answer is as old as ``Date`` says or as ``Age`` says, whichever is more. A cache that keeps the
+    ``Date`` of the answer's origin tells its age twice, one that writes its own only by ``Age``; which of them it is,
+    the machine's clock at its coming (``came_at``) tells. Where nobody knows that, it is the earlier one.
+    """
+    clock = provider_clock(headers)
+    age = _age(headers.get("Age", ""))
+    if clock is None or not age:
+        return clock
+    try:
+        earliest = clock - timedelta(seconds=age)
+        if came_at is None:
+            return earliest
+        if (came_at - clock).total_seconds() >= age - _CLOCKS_DIFFER:
+            return clock
+        return min(clock, max(earliest, came_at.replace(microsecond=0) - timedelta(seconds=age)))
+    except OverflowError:
+        return clock
+
+
+def _age(text: str) -> int:
+    """Seconds, of several the first (RFC 9111, 5.1); 0 where it is no number of seconds or more than a year."""
+    first = text.partition(",")[0].strip()
+    return int(first) if _AGE.fullmatch(first) and int(first) <= _OLDEST else 0
 
 
 def next_link(link_header: str) -> str:

@@ -10,19 +10,23 @@ from requests.structures import CaseInsensitiveDict
 
 from core.audit.history import Evidence
 from core.time import format_second
-from ingestion.providers.reading.headers import next_link, provider_clock
+from ingestion.providers.reading.headers import made_at, next_link, provider_clock
 
 EVIDENCE_CHARACTERS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Status, headers (of any spelling) and body of an answer; nothing of it holds a secret."""
+    """Status, headers (of any spelling) and body of an answer; nothing of it holds a secret.
+
+    ``came_at``: by this machine's clock, None of a saved one.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     evidence: Evidence
+    came_at: datetime | None = None
 
     @property
     def provider_time(self) -> datetime | None:
@@ -30,14 +34,22 @@ class Received:
         return provider_clock(self.headers)
 
     @property
+    def made_at(self) -> datetime | None:
+        """When the answer was made by the provider's own clock, however long it lay in a cache."""
+        return made_at(self.headers, self.came_at)
+
+    @property
     def next_link(self) -> str:
         """The URL that the Link header calls the next page; empty where it names none."""
         return next_link(self.headers.get("Link", ""))
 
 
-def received(status: int, headers: Mapping[str, str], body: bytes, *, request: str) -> Received:
+def received(
+    status: int, headers: Mapping[str, str], body: bytes, *, request: str, came_at: datetime | None = None
+) -> Received:
     """An answer with its evidence; ``request`` names the call, without its secret."""
     spelt = headers if isinstance(headers, CaseInsensitiveDict) else CaseInsensitiveDict(headers)
-    clock = provider_clock(spelt)
+    made = made_at(spelt, came_at)
     text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")[:EVIDENCE_CHARACTERS]
-    return Received(status, spelt, body, Evidence(request, status, text, format_second(clock) if clock else ""))
+    evidence = Evidence(request, status, text, format_second(made) if made else "")
+    return Received(status, spelt, body, evidence, came_at)

@@ -77,7 +77,7 @@ class PageReader:
             if too_many or self._bytes > MOST_BYTES or not turn():
                 return self.ended(f"it has more pages than the {len(self._replies)} that were read")
             self._followed.add(asked)
-            answer = web.follow(url, turn=turn) if url else self._get(web, query, turn)
+            answer = web.follow(url, turn=turn, fresh=True) if url else self._get(web, query, turn)
             place = url or place
 
     def take(self, answer: Received | Broken) -> Pages | Answer | None:
@@ -111,7 +111,7 @@ class PageReader:
     # ------------------------------------------------------------ the next page
 
     def _get(self, web: Web, query: dict[str, str], turn: Callable[[], bool]) -> Received | Broken:
-        return web.ask(self._ask.path, {**self._ask.query, **query}, self._ask.body, turn=turn)
+        return web.ask(self._ask.path, {**self._ask.query, **query}, self._ask.body, turn=turn, fresh=True)
 
     def _first_query(self) -> dict[str, str]:
         paging = self._call.pages

@@ -75,9 +75,10 @@ class Verdict:
             if not -DRIFT <= clock - (record.time + self._spec.offset) <= self._spec.span:  # a clock may show any year
                 return Broken("a record of another time than the provider's clock shows", reply.evidence)
             return Data((point,), clock, reply.evidence, slot_time=record.time)
-        if record.time is not None and self._slot(record.time) != self._slot(clock):
+        made = reply.made_at or clock
+        if record.time is not None and self._slot(record.time) != self._slot(made):
             return Broken("a record of another slot than the provider's clock shows", reply.evidence)
-        return Data((point,), clock, reply.evidence)
+        return Data((point,), clock, reply.evidence, slot_time=None if made == clock else made)
 
     def _slot(self, instant: datetime) -> int:
         return slot_of(instant.timestamp(), self._every)
@@ -99,7 +100,7 @@ class Verdict:
             keep=call.keep,
             asked=_shifted(ask, self._spec.offset),
             step=self._step,
-            published=self._published(clock, end),
+            published=self._published(pages.first.made_at, end),
             loss=pages.loss if pages.partial else "ends" if pages.is_full or short else "none",
         )
         is_part = pages.is_full or bool(pages.partial)  # the rest may be of what was asked for
@@ -128,7 +129,7 @@ class Verdict:
             return f"none of its records is of what was asked for, and {reason}"
         if times and (pages.is_full or ask.start == EARLIEST) and min(times) >= start + step:
             return f"its records begin within what was asked for, and {reason}"
-        published = self._published(pages.first.provider_time, end)
+        published = self._published(pages.first.made_at, end)
         if times and (pages.is_full or ask.end == LATEST) and max(times) < min(end, published) - step:
             return f"its records end within what was asked for, and {reason}"
         return ""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -61,6 +61,18 @@ class Signing:
         return {**filled, "Authorization": f"Basic {basic(secret)}"} if self.basic else filled
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    url: str
+    query: Mapping[str, str]
+    body: object
+    fresh: bool
+
+
 class Web:
     """The HTTP client of one provider."""
 
@@ -73,6 +85,7 @@ class Web:
         connections: int = 16,
         back_off: float = BACK_OFF,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._base = base.rstrip("/")
         self._signing = signing
@@ -88,18 +101,26 @@ class Web:
         self._headers: tuple[str, Mapping[str, str]] = ("", {})  # of the last secret
         self._back_off = back_off
         self._sleep = sleep
+        self._now = now
 
     def ask(
-        self, path: str, query: Mapping[str, str], body: object = None, *, turn: Callable[[], bool] = always
+        self,
+        path: str,
+        query: Mapping[str, str],
+        body: object = None,
+        *,
+        turn: Callable[[], bool] = always,
+        fresh: bool = False,
     ) -> Received | Broken:
         """The answer at ``path`` (already escaped); a call with a JSON ``body`` is a POST. ``Broken``: none came.
 
         ``turn`` waits for the turn of one more call, False where there is none in time: then there is no other try.
+        ``fresh``: no cache on the way may give what it keeps without asking (RFC 9111, 5.2.1.4).
         A secret that is refused is read again, once. Raises ``InvalidData`` where it has no value.
         """
-        return self._signed(self._base + path, query, body, turn)
+        return self._signed(_Call(self._base + path, query, body, fresh), turn)
 
-    def follow(self, url: str, *, turn: Callable[[], bool] = always) -> Received | Broken:
+    def follow(self, url: str, *, turn: Callable[[], bool] = always, fresh: bool = False) -> Received | Broken:
         """The answer at a URL that an answer named: of the same host, for the token travels with it."""
         try:
             whole, _ = urldefrag(urljoin(self._base + "/", url))  # a parameter behind a fragment is not sent
@@ -108,7 +129,7 @@ class Web:
             return self._unfollowed(url, "its next page has an address that is none")
         if origin != urlsplit(self._base)[:2]:
             return self._unfollowed(whole, "its next page is on another host")
-        return self._signed(self._without_secret(whole), {}, None, turn)
+        return self._signed(_Call(self._without_secret(whole), {}, None, fresh), turn)
 
     def place(self, of: str, url: str = "") -> str:
         """The URL of a reference in the answer at ``of``, a path or a URL, by RFC 3986; one that is none as it is."""
@@ -126,25 +147,23 @@ class Web:
     def _secret(self) -> str:
         return self._credential.value() if self._credential else ""
 
-    def _signed(self, url: str, query: Mapping[str, str], body: object, turn: Callable[[], bool]) -> Received | Broken:
+    def _signed(self, call: _Call, turn: Callable[[], bool]) -> Received | Broken:
         secret = self._secret()
-        answer = self._tried(url, query, body, secret, turn)
+        answer = self._tried(call, secret, turn)
         if isinstance(answer, Received) and answer.status == 401 and self._credential:
             renewed = self._credential.renewed(secret)
             if renewed is not None:
                 if not turn():
                     return Broken("no call in time with the secret as it is now", answer.evidence)
-                return self._tried(url, query, body, renewed, turn)
+                return self._tried(call, renewed, turn)
         return answer
 
-    def _tried(
-        self, url: str, query: Mapping[str, str], body: object, secret: str, turn: Callable[[], bool]
-    ) -> Received | Broken:
+    def _tried(self, call: _Call, secret: str, turn: Callable[[], bool]) -> Received | Broken:
         """The first answer that is worth having, or the last one of all tries."""
         left = WHOLE_SECONDS
         for failures in range(1, TRIES + 1):
             started = time.monotonic()
-            answer, may_pass = self._once(url, query, body, secret, seconds=left)
+            answer, may_pass = self._once(call, secret, seconds=left)
             pause = self._pause(answer, failures)
             left -= time.monotonic() - started + pause
             if not may_pass or failures == TRIES or pause > LONGEST_PAUSE or left <= 0:
@@ -161,20 +180,19 @@ class Web:
             asked = retry_after(answer.headers, answer.provider_time or datetime.now(UTC))
         return self._back_off * 2 ** (failures - 1) * random.uniform(0.5, 1.5) if asked is None else asked
 
-    def _once(
-        self, url: str, query: Mapping[str, str], body: object, secret: str, *, seconds: float
-    ) -> tuple[Received | Broken, bool]:
+    def _once(self, call: _Call, secret: str, *, seconds: float) -> tuple[Received | Broken, bool]:
         """The answer of one call, and whether the next one may get a better one."""
-        method = "GET" if body is None else "POST"
+        method = "GET" if call.body is None else "POST"
         try:
-            plain = prepared(url, query)
+            plain = prepared(call.url, call.query)
         except (requests.RequestException, UnicodeError):  # what an answer named may be no text that a URL can hold
-            return self._unfollowed(url, "its next page has an address that is none"), False
+            return self._unfollowed(call.url, "its next page has an address that is none"), False
         asked = blotted(f"{method} {self._with_secret(plain, BLOT)}".encode(), secret).decode()
         target = self._with_secret(plain, urlencode({"": secret})[1:])
         try:
             with Deadline(seconds) as deadline:
-                response = self._send(method, target, body, secret)
+                response = self._send(method, target, call, secret)
+                came_at = self._now()
                 try:
                     content = _body(response, deadline)
                 finally:
@@ -184,17 +202,19 @@ class Web:
                 error, HTTPError
             )
         masked = blotted(content, secret)
-        answer = received(response.status, response.headers, masked, request=asked)
+        answer = received(response.status, response.headers, masked, request=asked, came_at=came_at)
         if len(secret) < SHORTEST_SECRET:
-            answer = Received(answer.status, answer.headers, content, answer.evidence)
+            answer = replace(answer, body=content)
         return answer, answer.status in _RETRIED
 
-    def _send(self, method: str, url: str, body: object, secret: str) -> BaseHTTPResponse:
+    def _send(self, method: str, url: str, call: _Call, secret: str) -> BaseHTTPResponse:
         """One call. Raises what requests and urllib3 raise."""
         pool, headers = self._pool or self._connected(), self._headers_with(secret)
         sent: dict[str, Any] = {}
-        if body is not None:
-            prepared = requests.Request(method, self._base, headers=headers, json=body).prepare()
+        if call.fresh:
+            headers = {"Cache-Control": "no-cache", **headers}
+        if call.body is not None:
+            prepared = requests.Request(method, self._base, headers=headers, json=call.body).prepare()
             headers, sent = dict(prepared.headers), {"body": prepared.body}
         return pool.urlopen(
             method,

@@ -17,16 +17,20 @@ from auditor.feeds.points import Coverage
 from auditor.windows import DAY, Window
 from core.audit.broken_answers import EVERYBODY
 from core.audit.history import Evidence
+from core.time import iso
 
 LACKED = ((TWO, TWO + 60),)
-ANSWER = (Evidence("GET /h", 200, "[]", "2026-11-23T20:00:00Z"),)
 LATER = TWO + 2 * HOUR
 QUARTER = 1800  # of the feed's two hours
 APART = 3 * HOUR  # answers that held nothing
 
 
-def claim(found_at: int, run: str, *, kind: str = "absent", silent: bool = False, whole: bool = False) -> Claim:
-    return Claim(DATASET, "ZM", LACKED, found_at, run, kind, silent, whole, ANSWER)  # type: ignore[arg-type]
+def claim(
+    found_at: int, run: str, *, kind: str = "absent", silent: bool = False, whole: bool = False, given: int = 0
+) -> Claim:
+    """A claim of an answer that was ``given`` a second before it was found, unless a cache had it."""
+    evidence = (Evidence("GET /h", 200, "[]", iso(given or found_at - 1)),)
+    return Claim(DATASET, "ZM", LACKED, found_at, run, kind, silent, whole, evidence)  # type: ignore[arg-type]
 
 
 def weighed(*claims: Claim, empty: bool = False, broken: str | None = None) -> Weighed:
@@ -42,6 +46,7 @@ def weighed(*claims: Claim, empty: bool = False, broken: str | None = None) -> W
 
 
 FIRST = claim(LATER, "a")
+CACHED = {"silent": True, "given": LATER}
 SILENT = tuple(claim(LATER + each * DAY // 3, run, silent=True) for each, run in enumerate("abcd"))
 
 
@@ -72,6 +77,11 @@ SILENT = tuple(claim(LATER + each * DAY // 3, run, silent=True) for each, run in
         ((FIRST, *SILENT), ""),
         ((*SILENT[:3], FIRST, SILENT[3]), ""),
         ((FIRST, claim(LATER + DAY, "b", silent=True)), ""),  # alive first, then silent: an outage
+        ((FIRST, claim(LATER + DAY, "b", given=LATER - 1)), ""),  # the same answer, from a cache
+        ((FIRST, claim(LATER + DAY, "b", given=LATER + QUARTER - 2)), ""),
+        ((FIRST, claim(LATER + DAY, "b", given=LATER + QUARTER - 1)), "agreed"),
+        ((*SILENT[:3], claim(LATER + DAY, "d", silent=True, given=LATER + DAY // 3 * 2)), ""),
+        (tuple(claim(LATER + each * DAY // 3, run, **CACHED) for each, run in enumerate("abcd")), ""),
     ],
 )
 def test_what_it_takes_to_believe_a_negative_answer(claims: tuple[Claim, ...], proof: str) -> None:
@@ -102,4 +112,4 @@ def test_where_something_speaks_against_it_a_day_has_to_pass(whole: bool, empty:
     assert [doubt.reason for doubt in soon.doubts] == ["everybody" if empty else "live_broken"]
     late = weighed(first, claim(LATER + DAY, "b", whole=whole), empty=empty, broken=broken)
     assert [(absence.entity, absence.ranges) for absence in late.absences] == [("ZM", LACKED)]
-    assert late.absences[0].evidence == ANSWER
+    assert [each.answered_at for each in late.absences[0].evidence] == [iso(LATER - 1), iso(LATER + DAY - 1)]

@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 from unittest.mock import ANY
 
@@ -19,10 +20,11 @@ from tests.support.scripted_server import Answer, ScriptedServer, scripted_serve
 from core.contract import model
 from core.errors import BadContract
 from core.feeds.rest.spec import read_spec
+from core.time import format_second
 from ingestion.providers.answers import Broken, Data, NoData
 from ingestion.providers.build import Source, build_source
 from ingestion.providers.reading.received import received
-from ingestion.providers.rest.verdict import judge_history
+from ingestion.providers.rest.verdict import judge_history, judge_live
 
 START = dt.datetime(2026, 11, 20, 14, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -418,6 +420,38 @@ def test_a_live_answer_is_one_record(server: ScriptedServer) -> None:
     assert points(provider.live("x")) == [(None, {"v": 1})]
     say(server, {"items": {"v": 3}})
     assert points(provider.live("x")) == [(None, {"v": 3})]
+
+
+LIVE = {"path": "/x", "fields": {"price": "price"}}
+
+
+def test_a_live_value_that_a_cache_gave_is_of_the_slot_that_it_was_made_in(server: ScriptedServer) -> None:
+    """CoinGecko's CDN answers with CF-Cache-Status HIT, an Age, and a Date of its own."""
+    date = dt.datetime.now(dt.UTC).replace(minute=0, second=10, microsecond=0)
+    spec = read_spec({"url": "https://x", "live": LIVE})
+    headers = {"Date": format_datetime(date, usegmt=True), "Age": "45"}
+    for came_at, made in ((date, date - dt.timedelta(seconds=45)), (date + dt.timedelta(seconds=45), None)):
+        answer = judge_live(spec, "x", received(200, headers, b'{"price": 1}', request="", came_at=came_at), every=60)
+        assert isinstance(answer, Data)
+        assert (answer.provider_time, answer.slot_time) == (date, made)
+    now = dt.datetime.now(dt.UTC)
+    server.answer = lambda _request: Answer('{"price": 1}', headers={"Age": "45"}, date=format_datetime(now))
+    answer = source(server, live=LIVE).provider.live("x")
+    assert isinstance(answer, Data), answer
+    assert answer.slot_time is not None
+    assert dt.timedelta(seconds=-46) <= answer.slot_time - now <= dt.timedelta(seconds=-30)
+    assert answer.evidence.answered_at == format_second(answer.slot_time)
+
+
+def test_history_is_asked_for_beyond_caches_and_live_points_are_not(server: ScriptedServer) -> None:
+    """Two answers of one cache are one answer (RFC 9111, 5.2.1.4: no-cache)."""
+    pages = {"records": "items", "time": "at", "fields": {"v": "v"}, "next": "next"}
+    say(server, {"items": [{"at": T, "v": 1}], "next": "/h?page=2"})
+    provider = source(server, live=LIVE, history=pages).provider
+    provider.history("x", START, START + HOUR)
+    provider.live("x")
+    said = [{name.lower(): value for name, value in each.headers.items()} for each in server.requests]
+    assert [each.get("cache-control") for each in said] == ["no-cache", "no-cache", None]
 
 
 def test_an_open_api_needs_no_secret(server: ScriptedServer) -> None:
