@@ -46,7 +46,8 @@ class Data:
 
     The points of a history have their slots as times, no two the same, beside the ``bad`` records of other slots.
     ``whole``: the answer says for itself that nothing is left out. ``partial`` says why it is known to lack something
-    (another page): then what it lacks is unknown, not absent.
+    (another page): then what it lacks is unknown, not absent. ``stopped``: what a later call of it was answered with,
+    after which no other one may be made.
     """
 
     points: tuple[Point, ...]
@@ -56,6 +57,7 @@ class Data:
     whole: bool = False
     partial: str = ""
     slot_time: datetime | None = None
+    stopped: Limited | NotEntitled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,14 @@ def excerpt(value: object) -> str:
     JSON may name half a character, which no UTF-8 holds.
     """
     return str(value)[:LONGEST_EXCERPT].encode("utf-8", "replace").decode()
+
+
+def ends_calls(answer: object) -> Limited | NotEntitled | None:
+    """The limit or the refused token, after which further calls are refused as well, and may be punished."""
+    if isinstance(answer, Data):
+        return answer.stopped
+    is_refused = isinstance(answer, NotEntitled) and answer.what == "token"
+    return answer if isinstance(answer, Limited) or is_refused else None  # type: ignore[return-value]
 
 
 def always() -> bool:

@@ -25,7 +25,7 @@ from core.feeds.point_rules import broken_rule
 from core.feeds.providers import NO_PROVIDER, needed_fields
 from core.ports import StreamRecord
 from core.time import at_epoch, iso, parse_instant
-from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point
+from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point, ends_calls
 from ingestion.providers.reading.known_values import Closeness, contradiction
 from ingestion.providers.reading.slots import LONGEST_CONTENT
 from ingestion.pull.deliver import deliver
@@ -70,13 +70,14 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         except InvalidData as error:
             return settled.outcome(client, "secret_missing", str(error))
         settled.evidence.append(answer.evidence)
+        _heed(client, answer)
         if request.values_only and isinstance(answer, Data):
-            _take_values(settled, client, answer, owed)
-            continue
-        if reason := _contradiction(client, answer, request.known, first, last):
+            stopped = _take_values(settled, client, answer, owed)
+        elif reason := _contradiction(client, answer, request.known, first, last):
             return settled.outcome(client, "broken", reason)
-        known = [each for each in request.known if first <= each.slot < last]
-        stopped = _settle(settled, client, entity, answer, owed, known=known, clock=clock, until=until)
+        else:
+            known = [each for each in request.known if first <= each.slot < last]
+            stopped = _settle(settled, client, entity, answer, owed, known=known, clock=clock, until=until)
         if stopped is not None:
             return stopped
     return settled.outcome(client, "answered")
@@ -174,14 +175,22 @@ def _contradiction(client: FeedClient, answer: Answer, known: tuple[KnownValue, 
     return contradiction(answer.points, inside, Closeness(Decimal(sample.tolerance) if sample.points else None))
 
 
-def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:
-    """Keep the answer's numbers of the owed slots."""
+def _heed(client: FeedClient, answer: Answer) -> None:
+    """Keep the pause that a limit asks for, whatever becomes of the answer."""
+    limit = ends_calls(answer)
+    if isinstance(limit, Limited):
+        client.history_pace.close(limit.retry_after or 0.0)
+
+
+def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> HistoryOutcome | None:
+    """Keep the answer's numbers of the owed slots; an outcome where it ends the request."""
     fields = [field.name for field in provider_fields(client.feed)]
     for point in answer.points:
         slot = int(point.time.timestamp()) if point.time else None
         if slot in owed:
             texts = {name: number_text(point.values.get(name)) for name in fields}
             settled.values[slot] = {name: text for name, text in texts.items() if text}
+    return _refusal(settled, client, answer.stopped) if answer.stopped else None
 
 
 def _settle(
@@ -199,13 +208,8 @@ def _settle(
 
     ``known`` are values that the warehouse has within what was asked for.
     """
-    if isinstance(answer, NotEntitled):
-        reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
-        reason = answer.evidence.answer if client.feed.history.kind == NO_PROVIDER else reason
-        return settled.outcome(client, "not_entitled", reason)
-    if isinstance(answer, Limited):
-        client.history_pace.close(answer.retry_after or 0.0)
-        return settled.outcome(client, "limited", "the provider limits us", retry_after=answer.retry_after)
+    if isinstance(answer, Limited | NotEntitled):
+        return _refusal(settled, client, answer)
     if not isinstance(answer, Data | NoData):
         return settled.outcome(client, "broken", answer.reason)
     complete = [slot for slot in owed if slot < _current(client, answer, clock)]
@@ -221,7 +225,17 @@ def _settle(
         lost = _lacking(client, entity, answer, {each.slot for each in known}, clock)
         withdrawn = sorted(lost & {each.slot for each in known if each.given})
         _settle_rest(settled, answer, rest, lost=lost, withdrawn=withdrawn, is_silent=taken.is_silent)
-    return None
+    stopped = ends_calls(answer)
+    return _refusal(settled, client, stopped) if stopped else None
+
+
+def _refusal(settled: _Settled, client: FeedClient, answer: Limited | NotEntitled) -> HistoryOutcome:
+    """The outcome where a call was refused: what the ones before it gave stays settled."""
+    if isinstance(answer, Limited):
+        return settled.outcome(client, "limited", "the provider limits us", retry_after=answer.retry_after)
+    reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
+    reason = answer.evidence.answer if client.feed.history.kind == NO_PROVIDER else reason
+    return settled.outcome(client, "not_entitled", reason)
 
 
 def _settle_rest(

@@ -24,7 +24,7 @@ from ingestion.providers.reading.received import Received
 from ingestion.providers.reading.wholeness import limit_in
 
 MAX_BODY = 8 * 1024 * 1024
-_SERVER_FAILED = 500
+_SERVER_FAILED, _NO_CONTENT = 500, 204
 
 Class = Literal["data", "no data", "refused", "limited", "broken"]
 
@@ -71,7 +71,8 @@ class PlainRules:
 class Reply:
     """An answer that is to be read: its document (None for an empty body).
 
-    ``provider_time`` is the clock of whoever sent it, ``made_at`` the time by that clock at which it was made.
+    ``names`` are those of a CSV's first line. ``provider_time`` is the clock of whoever sent it, ``made_at`` when it
+    was made, by that clock.
     """
 
     document: object
@@ -80,6 +81,7 @@ class Reply:
     next_link: str = ""
     size: int = 0
     made_at: datetime | None = None
+    names: tuple[str, ...] | None = None
 
 
 def classify(answer: Received, rules: Rules, values: Mapping[str, str] | None = None) -> Reply | Answer:
@@ -92,7 +94,7 @@ def classify(answer: Received, rules: Rules, values: Mapping[str, str] | None = 
         return Limited(_pause(answer), evidence)
     if len(answer.body) > MAX_BODY:
         return Broken(f"more than {MAX_BODY} bytes", evidence)
-    document, unreadable = _document(answer, rules)
+    document, unreadable, names = _document(answer, rules)
     if not unreadable and status < _SERVER_FAILED and (said := _own_word(answer, document, rules, values or {})):
         return said
     if status in (401, 403) or status in rules.refused_status:
@@ -103,7 +105,8 @@ def classify(answer: Received, rules: Rules, values: Mapping[str, str] | None = 
         return NoData(evidence)
     if not 200 <= status < 300:
         return Broken(f"status {status}", evidence)
-    return Reply(document, answer.provider_time, evidence, answer.next_link, len(answer.body), answer.made_at)
+    size = len(answer.body)
+    return Reply(document, answer.provider_time, evidence, answer.next_link, size, answer.made_at, names)
 
 
 def class_of(answer: Answer) -> tuple[Class, str]:
@@ -151,19 +154,21 @@ def _pause(answer: Received) -> float | None:
     return requested_pause(answer.headers, answer.provider_time or datetime.now(UTC))
 
 
-def _document(answer: Received, rules: Rules) -> tuple[object, str]:
-    """The document, and why there is none."""
+def _document(answer: Received, rules: Rules) -> tuple[object, str, tuple[str, ...] | None]:
+    """The document, why there is none, and the names of a CSV, which has them where it has nothing else."""
     kind = _form(answer, rules)
     try:
         if not answer.body.strip():
-            return (None if rules.format == "json" else []), ""
+            is_list = rules.format == "ndjson" or (rules.format == "csv" and answer.status == _NO_CONTENT)
+            return ([] if is_list else None), "", None
         if kind == "csv":
-            return _table(answer.body, rules.delimiter), ""
+            names, records = _table(answer.body, rules.delimiter)
+            return records, "", names
         if kind == "ndjson":
-            return [read_exact(line) for line in answer.body.splitlines() if line.strip()], ""
-        return read_exact(answer.body), ""
+            return [read_exact(line) for line in answer.body.splitlines() if line.strip()], "", None
+        return read_exact(answer.body), "", None
     except (ValueError, csv.Error):
-        return None, f"no {rules.format.upper()} ({answer.headers.get('Content-Type', 'no content type')})"
+        return None, f"no {rules.format.upper()} ({answer.headers.get('Content-Type', 'no content type')})", None
 
 
 def _form(answer: Received, rules: Rules) -> str:
@@ -172,8 +177,8 @@ def _form(answer: Received, rules: Rules) -> str:
     return rules.format if _is_good(answer.status, rules) and not is_error else "json"
 
 
-def _table(body: bytes, delimiter: str) -> list[dict[str, str | None]]:
-    """The lines below the names; an empty cell is null. Raises ``ValueError`` where a line has other cells."""
+def _table(body: bytes, delimiter: str) -> tuple[tuple[str, ...], list[dict[str, str | None]]]:
+    """The names, and the lines below them. Raises ``ValueError`` where a line has other cells; an empty one is null."""
     rows = csv.reader(io.StringIO(body.decode("utf-8-sig")), delimiter=delimiter, strict=True)
     names = [name.strip() for name in next(rows, [])]
     if len(set(names)) < len(names):
@@ -184,4 +189,4 @@ def _table(body: bytes, delimiter: str) -> list[dict[str, str | None]]:
             raise ValueError("a line of another length")
         if row:
             records.append({name: cell or None for name, cell in zip(names, row, strict=True)})
-    return records
+    return tuple(names), records

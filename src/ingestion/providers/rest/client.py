@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from core.feeds.rest.settings import HistoryCall, RestSpec
-from ingestion.providers.answers import Answer, always
+from ingestion.providers.answers import Answer, Data, always, ends_calls
 from ingestion.providers.rest.asking import ask_history, ask_live, history_call, live_call, periods
 from ingestion.providers.rest.pages import PageReader, Pages
 from ingestion.providers.rest.verdict import Verdict, joined
@@ -51,6 +52,8 @@ class Rest:
             if answers and not turn():
                 return joined(answers, missing="no call for its later part in time")
             answers.append(self._part(call, entity, first, last, turn=turn))
+            if ends_calls(answers[-1]):
+                break
         return joined(answers)
 
     def _part(
@@ -61,4 +64,7 @@ class Rest:
         pages = PageReader(call, ask, self._verdict.reader(call, ask)).fetch(self._web, turn=turn)
         if not isinstance(pages, Pages):
             return pages
-        return self._verdict.history(call, ask, pages, start=start, end=end)
+        answer = self._verdict.history(call, ask, pages, start=start, end=end)
+        if pages.stopped is None:
+            return answer
+        return replace(answer, stopped=pages.stopped) if isinstance(answer, Data) else pages.stopped

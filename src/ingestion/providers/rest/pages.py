@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from jmespath.exceptions import JMESPathError
 
 from core.feeds.rest.settings import LINK, HistoryCall, names_entity
 from core.feeds.rest.templates import Path
-from ingestion.providers.answers import Answer, Broken, NoData, excerpt
+from ingestion.providers.answers import Answer, Broken, Limited, NoData, NotEntitled, ends_calls, excerpt
 from ingestion.providers.reading.classify import Reply, classify
 from ingestion.providers.reading.received import Received
 from ingestion.providers.reading.slots import Loss, Record
@@ -28,7 +29,7 @@ class Pages:
     """Records of all pages, the ``first`` reply, and what the answer says of itself (see ``answers.Data``).
 
     ``is_full``: it has as many records as one answer may have, and speaks for the time between them alone. ``loss``:
-    where a partial one lacks records.
+    where a partial one lacks records. ``stopped``: the limit or the refused token that a later page was answered with.
     """
 
     records: list[Record]
@@ -37,6 +38,7 @@ class Pages:
     whole: bool
     is_full: bool = False
     loss: Loss = "anywhere"
+    stopped: Limited | NotEntitled | None = None
 
 
 class PageReader:
@@ -51,6 +53,10 @@ class PageReader:
         self._of_last = 0
         self._empty = 0  # pages in a row, up to the last
         self._all = 0
+        self._seen: dict[tuple[str, datetime], list[object]] = {}  # records of the pages so far
+        self._repeated = 0  # records that an earlier page has as well
+        self._is_open = False  # whether it ended with nothing, where an end has a form
+        self._stopped: Limited | NotEntitled | None = None
         self._bytes = 0
         self._followed: set[str] = set()
 
@@ -87,11 +93,16 @@ class PageReader:
         if not isinstance(reply, Reply) or not isinstance(of_page, dict):
             if not self._replies:
                 return of_page  # type: ignore[return-value]
+            if isinstance(reply, Reply) and reply.document is None and self._call.format == "csv":
+                self._is_open = True
+                return self.ended(self._unread())
+            self._stopped = ends_calls(reply)
             number = len(self._replies) + 1
             is_end = isinstance(reply, NoData) and (reply.evidence.status == 200 or not self._is_named())
             return self.ended("" if is_end else f"its page {number} was not given")
         self._replies.append(reply)
         self._bytes += reply.size
+        self._note_repeated(of_page)
         self._of_last = sum(len(records) for records in of_page.values())
         self._empty = 0 if self._of_last else self._empty + 1
         self._all += self._of_last
@@ -105,8 +116,24 @@ class PageReader:
             partial, whole, loss = self._own_word(self._replies[-1])
         if not partial and self._all and not self._records and names_entity(self._call):
             partial = "all its records are of other entities"
+        if self._is_open or (self._call.format == "ndjson" and not self._all):
+            whole = False
         is_full = bool(self._call.limit) and not self._call.is_paged and self._all >= self._call.limit
-        return Pages(self._records, self._replies[0], partial, whole and not partial, is_full, loss)
+        return Pages(self._records, self._replies[0], partial, whole and not partial, is_full, loss, self._stopped)
+
+    def _note_repeated(self, of_page: Mapping[str, Sequence[Record]]) -> None:
+        """Count the records that an earlier page has as well: something moved, or a cursor begins with the last one."""
+        if not self._call.is_paged:
+            return
+        of_times = {
+            (entity, record.time): record.content
+            for entity, records in of_page.items()
+            for record in records
+            if record.time is not None
+        }
+        self._repeated += sum(content in self._seen.get(key, ()) for key, content in of_times.items())
+        for key, content in of_times.items():
+            self._seen.setdefault(key, []).append(content)
 
     # ------------------------------------------------------------ the next page
 
@@ -164,7 +191,12 @@ class PageReader:
         return ""
 
     def _has_all(self) -> bool:
-        return self._call.count is not None and _number(self._said(self._call.count)) == self._all
+        return self._call.count is not None and _number(self._said(self._call.count)) == self._different
+
+    @property
+    def _different(self) -> int:
+        """The records without those that two pages have."""
+        return self._all - self._repeated
 
     # ------------------------------------------------------------ whether it is whole
 
@@ -172,13 +204,16 @@ class PageReader:
         """The reason why the answer is partial, whether it calls itself whole, and where it lacks records."""
         if error := error_in(last.document):
             return f"it names an error ({error})", False, "anywhere"
+        paging = self._call.pages
+        if self._repeated and self._call.count is None and paging is not None and paging.by != "cursor":
+            return f"its pages moved while they were read ({self._repeated} records came twice)", False, "anywhere"
         if self._call.complete is not None:
             said = self._said(self._call.complete) is True
             return ("" if said else "it does not say that it is complete"), said, "anywhere"
         if self._call.count is not None:
             count = self._said(self._call.count)
-            agrees = _number(count) == self._all
-            reason = "" if agrees else f"it says that there are {excerpt(count)} records, and has {self._all}"
+            agrees = _number(count) == self._different
+            reason = "" if agrees else f"it says that there are {excerpt(count)} records, and has {self._different}"
             return reason, agrees, "anywhere" if self._call.is_paged else "ends"
         if self._call.is_paged:
             return "", self._of_last > 0 or not self._next_url(), _BEHIND

@@ -57,6 +57,8 @@ class Reader:
     def _rows(self, reply: Reply) -> list[_Row] | Broken:
         try:
             content = self.call.records.search(reply.document, self.values)
+            if reply.document is None and self.call.format == "csv":
+                return Broken("an empty body where a CSV begins with its names", reply.evidence)
             if content is None:
                 return Broken(_without_records(reply.document), reply.evidence)
             rows = list(self._raw(content))
@@ -64,11 +66,20 @@ class Reader:
             return Broken(f"records that the contract does not describe ({excerpt(error)})", reply.evidence)
         if not rows and (error_text := error_in(reply.document)):
             return Broken(f"an error instead of records ({error_text})", reply.evidence)
+        if not rows and reply.names is not None and self._asks_for_none(reply.names):
+            return Broken(f"a line without any of the contract's names ({excerpt(reply.names[0])})", reply.evidence)
         fields = self._parts()
         is_empty = bool(rows) and all(self._is_null(values.get(name)) for values, _ in rows for name in fields)
         if is_empty and not self._has_fields(rows):
             return Broken("records without any of the fields that the contract names", reply.evidence)
         return rows
+
+    def _asks_for_none(self, names: Collection[str]) -> bool:
+        """Whether a CSV that has only names has other ones: a text, such as that of a quota, is one too."""
+        call = self.call
+        paths = [path for path in (call.records, *call.fields.values(), call.time, call.entity) if path is not None]
+        asked = {name for path in paths for name in _names_in(path.compiled(self.values).parsed)}
+        return bool(asked) and asked.isdisjoint(names)
 
     def _parts(self) -> dict[str, Expression]:
         """The places of fields that tell whether a record has something: not of one that is the record itself."""
@@ -170,6 +181,14 @@ def _means(marker: object, value: object) -> bool:
 def _without_records(document: object) -> str:
     error = error_in(document)
     return f"an error instead of records ({error})" if error else "no records where the contract says they are"
+
+
+def _names_in(node: Mapping[str, Any]) -> Iterator[str]:
+    """The names that a JMESPath asks for, at any depth."""
+    if node["type"] == "field":
+        yield node["value"]
+    for child in node["children"]:
+        yield from _names_in(child)
 
 
 def _is_there(node: Mapping[str, Any], record: object) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from core.feeds.calendar import slot_of
 from core.feeds.rest.settings import Call, HistoryCall, LiveCall, RestSpec, names_entity
 from core.time import at_epoch
-from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
+from ingestion.providers.answers import Answer, Broken, Data, NoData, Point, ends_calls
 from ingestion.providers.reading.classify import Reply, classify
 from ingestion.providers.reading.received import Received
 from ingestion.providers.reading.slots import Record, fit
@@ -165,14 +165,15 @@ def _less(instant: datetime, offset: timedelta) -> datetime:
 def joined(answers: Sequence[Answer], *, missing: str = "") -> Answer:
     """One answer of the answers for the parts of an interval; a part that failed leaves it partial.
 
-    The first part that failed is the whole answer where no part has points.
+    The first part that failed is the whole answer where no part has points, unless the last one ended the calls.
     """
     if len(answers) == 1 and not missing:
         return answers[0]
     failed = [answer for answer in answers if not isinstance(answer, Data | NoData)]
     of_data = [answer for answer in answers if isinstance(answer, Data)]
+    stopped = ends_calls(answers[-1])
     if failed and not of_data:
-        return failed[0]
+        return stopped or failed[0]
     given = [answer for answer in answers if isinstance(answer, Data | NoData)]
     whole = not failed and not missing and all(answer.whole for answer in given)
     partial = next((answer.partial for answer in of_data if answer.partial), "")
@@ -186,6 +187,7 @@ def joined(answers: Sequence[Answer], *, missing: str = "") -> Answer:
         bad=tuple(record for answer in of_data for record in answer.bad),
         whole=whole,
         partial=partial,
+        stopped=stopped,
     )
 
 

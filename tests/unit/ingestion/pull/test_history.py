@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import json
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from tests.support.feeds import OPENING, Acquisition, contracts_in
@@ -15,6 +16,7 @@ from core.contract.model import Contracts, Entity
 from core.errors import TransientFailure, UnknownTable
 from core.feeds.calendar import slots_in
 from core.time import epoch, iso
+from ingestion.providers.answers import Data, Limited
 from ingestion.pull.history import pull_history
 from local.market import Market
 from local.market.sessions import sessions_of
@@ -274,3 +276,24 @@ def _with_entities(*entities: Entity) -> Contracts:
     quotes = contracts.dataset("quotes")
     feed = dataclasses.replace(contracts.feed("quotes"), entities=entities)
     return dataclasses.replace(contracts, contracts=(dataclasses.replace(quotes, source=feed),))
+
+
+@pytest.mark.parametrize("values_only", [False, True])
+def test_a_limit_on_a_later_page_keeps_its_pause_and_what_came_before(
+    acquisition: Acquisition, market: Market, values_only: bool
+) -> None:
+    market.clock.set(LATER)
+    client = acquisition.runtime.client(acquisition.dataset)
+    whole = client.history.provider.history("AAPL", OPENING, OPENING + 5 * MINUTE)
+    assert isinstance(whole, Data)
+    limit = Limited(600.0, whole.evidence)
+    part = dataclasses.replace(whole, points=whole.points[:2], partial="its page 2 was not given", stopped=limit)
+    provider = SimpleNamespace(history=lambda *_, **__: part)
+    client = dataclasses.replace(client, history=dataclasses.replace(client.history, provider=provider))  # type: ignore[arg-type]
+    clock = acquisition.time.clock
+    start = int(OPENING.timestamp())
+    request = HistoryRequest(acquisition.dataset, "AAPL", start, start + 300, values_only)
+    outcome = pull_history(request, client=client, clock=clock, until=clock.monotonic() + 50)
+    assert (outcome.result, outcome.retry_after) == ("limited", 600.0)
+    assert len(outcome.values if values_only else list(slots_in(outcome.healed, every=60))) == 2
+    assert not client.history_pace.enter(until=clock.monotonic() + 590)

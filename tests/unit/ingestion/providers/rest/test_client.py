@@ -15,13 +15,13 @@ import pytest
 import yaml
 from tests.fakes.secrets import MemorySecrets
 from tests.support.feeds import ROOT
-from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
+from tests.support.scripted_server import Answer, Request, ScriptedServer, scripted_server
 
 from core.contract import model
 from core.errors import BadContract
 from core.feeds.rest.spec import read_spec
 from core.time import format_second
-from ingestion.providers.answers import Broken, Data, NoData
+from ingestion.providers.answers import Broken, Data, Limited, NoData, NotEntitled, ends_calls
 from ingestion.providers.build import Source, build_source
 from ingestion.providers.reading.received import received
 from ingestion.providers.rest.verdict import judge_history, judge_live
@@ -423,6 +423,113 @@ def test_a_live_answer_is_one_record(server: ScriptedServer) -> None:
 
 
 LIVE = {"path": "/x", "fields": {"price": "price"}}
+CSV = {"format": "csv", "time": "Date", "fields": {"v": "Close"}}
+NUMBERED = {"pages": {"by": "page", "parameter": "p"}}
+
+
+@pytest.mark.parametrize("paged", [{}, NUMBERED])
+@pytest.mark.parametrize(
+    ("body", "status", "is_nothing"),
+    [
+        ("Exceeded the daily hits limit", 200, False),
+        ("Internal server error\n", 200, False),
+        ("", 200, False),
+        ("\r\n", 200, False),
+        ("time,price\n", 200, False),
+        ("Date,Close\n", 200, True),
+        ("Date,Open,Close", 200, True),
+        ("", 204, True),
+        ("", 404, True),  # the contract's no_data_status
+    ],
+)
+def test_a_text_where_a_csv_begins_with_its_names_is_no_table_without_records(
+    server: ScriptedServer, paged: dict[str, Any], body: str, status: int, is_nothing: bool
+) -> None:
+    server.answer = lambda _request: Answer(body, status)
+    provider = source(server, live={**LIVE, **CSV}, history={**CSV, "no_data_status": [404], **paged}).provider
+    assert isinstance(provider.history("x", START, START + HOUR), NoData if is_nothing else Broken)
+    if status == 200:
+        assert isinstance(provider.live("x"), NoData if is_nothing else Broken)
+
+
+def test_an_end_without_a_form_ends_pages_and_makes_nothing_whole(server: ScriptedServer) -> None:
+    line = f"Date,Close\n{START.isoformat()},1\n"
+    for behind, whole in (("", False), ("Date,Close\n", True)):
+        server.answer = lambda request, behind=behind: Answer(line if request.path.endswith("p=1") else behind)
+        answer = source(server, history={**CSV, **NUMBERED}).provider.history("x", START, START + HOUR)
+        assert isinstance(answer, Data)
+        assert (len(answer.points), answer.whole, answer.partial) == (1, whole, "")
+    server.answer = lambda _request: Answer("")
+    history = {"format": "ndjson", "time": "at", "fields": {"v": "v"}, **NUMBERED}
+    answer = source(server, history=history).provider.history("x", START, START + HOUR)
+    assert isinstance(answer, NoData)
+    assert not answer.whole
+
+
+@pytest.mark.parametrize(
+    ("told", "pages", "whole", "partial"),
+    [
+        ({"count": "total"}, [[0, 1, 2], [2, 3, 4], []], False, "it says that there are 6 records, and has 5"),
+        ({"count": "total"}, [[0, 1, 2], [2, 3, 4], [5], []], True, ""),  # all there, though one came twice
+        ({}, [[0, 1, 2], [2, 3, 4], []], False, "its pages moved while they were read (1 records came twice)"),
+        ({}, [[0, 1, 2], [3, 4, 5], []], True, ""),
+    ],
+)
+def test_a_record_that_two_pages_have_is_counted_once_and_says_that_another_may_be_lost(
+    server: ScriptedServer, told: dict[str, str], pages: list[list[int]], whole: bool, partial: str
+) -> None:
+    """Offsets of a query without an order, as Socrata's and CKAN's are by default."""
+
+    def answer(request: Request) -> Answer:
+        page = pages[min(int(request.path.rpartition("=")[2]), len(pages)) - 1]
+        return Answer(json.dumps({"total": 6, "items": [{"at": T + 3600 * n, "v": n} for n in page]}))
+
+    server.answer = answer
+    history = {"records": "items", "time": "at", "fields": {"v": "v"}, **NUMBERED, **told}
+    given = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 6 * HOUR)
+    assert isinstance(given, Data)
+    assert (given.whole, given.partial) == (whole, partial)
+
+
+def test_a_cursor_that_begins_with_the_last_record_moves_nothing(server: ScriptedServer) -> None:
+    pages = {"": ([0, 1, 2], "2"), "2": ([2, 3, 4], "")}
+
+    def answer(request: Request) -> Answer:
+        numbers, cursor = pages[request.path.partition("&c=")[2]]
+        return Answer(json.dumps({"n": cursor, "items": [{"at": T + 3600 * n, "v": n} for n in numbers]}))
+
+    server.answer = answer
+    history = {"records": "items", "time": "at", "fields": {"v": "v"}}
+    cursor = {"pages": {"by": "cursor", "parameter": "c", "from": "n"}}
+    given = source(server, time="epoch_seconds", history=history | cursor).provider
+    answered = given.history("x", START, START + 5 * HOUR)
+    assert isinstance(answered, Data)
+    assert (len(answered.points), answered.whole, answered.partial) == (5, True, "")
+
+
+@pytest.mark.parametrize("status", [429, 401])
+@pytest.mark.parametrize("given", [0, 1])
+@pytest.mark.parametrize("told", [{"period": "day"}, NUMBERED])
+def test_no_call_follows_one_that_was_refused_and_its_pause_is_kept(
+    server: ScriptedServer, status: int, given: int, told: dict[str, Any]
+) -> None:
+    """Binance bans addresses that go on after a 429 (418)."""
+
+    def answer(_request: Request) -> Answer:
+        if len(server.requests) > given:
+            return Answer("{}", status, headers={"Retry-After": "600"})
+        return Answer(json.dumps({"items": [{"at": T, "v": 1}]}))
+
+    server.answer = answer
+    history = {"path": "/h/{start}", "records": "items", "time": "at", "fields": {"v": "v"}, **told}
+    outcome = source(server, time={"urls": "date", "records": "epoch_seconds"}, history=history).provider
+    given_answer = outcome.history("x", START, START + 72 * HOUR)
+    assert len(server.requests) == given + 1
+    if given:
+        assert [time for time, _ in points(given_answer)] == [START]
+    end = ends_calls(given_answer)
+    assert isinstance(end, Limited if status == 429 else NotEntitled)
+    assert getattr(end, "retry_after", 600) == 600
 
 
 def test_a_live_value_that_a_cache_gave_is_of_the_slot_that_it_was_made_in(server: ScriptedServer) -> None:
