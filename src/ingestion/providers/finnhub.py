@@ -98,9 +98,9 @@ def _quote(reply: Reply) -> Answer:
     if reply.provider_time is None:
         return Broken("no Date header, so nobody knows which minute this is", reply.evidence)
     traded = at_epoch(quote["t"])
-    clock, made = reply.provider_time, reply.made_at
+    clock, origin = reply.provider_time, reply.made_at
     point = Point(traded, {**quote, "t": traded})
-    return Data((point,), clock, reply.evidence, slot_time=None if made == clock else made)
+    return Data((point,), clock, reply.evidence, slot_time=None if origin == clock else origin)
 
 
 def _candle(time: object, values: dict[str, object]) -> Record:

@@ -136,8 +136,8 @@ class _Verdict:
 class _Answers:
     """The claims of one entity, slot by slot: when the first and the last answer came, and how they speak.
 
-    ``made`` is how long before the last of them the first was given, by the source's own clock. ``audits`` counts those
-    of which each was ``apart`` seconds or more after the one counted before, and given as much later.
+    ``lasted`` is how long before the last of them the first was given, by the source's own clock. ``audits`` counts
+    those of which each was ``apart`` seconds or more after the one counted before, and given as much later.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class _Answers:
         self.apart = apart
         self.audits = np.zeros(count, np.int64)
         self.counted_at, self.counted_made = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        self.first_made, self.made = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.first_made, self.lasted = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self.first_run = np.full(count, -1, np.int64)
         self.last_run = np.full(count, -1, np.int64)
         self.is_whole, self.is_silent = np.zeros(count, bool), np.zeros(count, bool)
@@ -192,7 +192,7 @@ class _Answers:
         self.counted_at[part] = np.where(fresh | counts, claim.found_at, self.counted_at[part])
         self.counted_made[part] = np.where(fresh | counts, answered, self.counted_made[part])
         self.first_made[part] = np.where(fresh, answered, self.first_made[part])
-        self.made[part] = answered - self.first_made[part]
+        self.lasted[part] = answered - self.first_made[part]
         self.first[part] = np.where(fresh, claim.found_at, self.first[part])
         self.first_run[part] = np.where(fresh, run, self.first_run[part])
         self.is_refused[part] = claim.kind == "refused"
@@ -209,7 +209,7 @@ class _Answers:
         claimed = (self.last >= 0) & ~self.is_refused
         contradicted = self.is_alive & self.ends_silent  # a silent answer agrees with silent ones alone
         missing = claimed & (self.cells == MISSING) & ~contradicted
-        apart = np.where(claimed, np.minimum(self.last - self.first, self.made), -1)
+        apart = np.where(claimed, np.minimum(self.last - self.first, self.lasted), -1)
         long_enough = apart >= np.where(suspicious, DAY, circumstances.patience)
         often_enough = ~silent | (self.audits >= SILENT_AUDITS)
         whole = missing & self.is_whole & ~suspicious

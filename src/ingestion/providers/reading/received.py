@@ -49,7 +49,7 @@ def received(
 ) -> Received:
     """An answer with its evidence; ``request`` names the call, without its secret."""
     spelt = headers if isinstance(headers, CaseInsensitiveDict) else CaseInsensitiveDict(headers)
-    made = made_at(spelt, came_at)
+    origin = made_at(spelt, came_at)
     text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")[:EVIDENCE_CHARACTERS]
-    evidence = Evidence(request, status, text, format_second(made) if made else "")
+    evidence = Evidence(request, status, text, format_second(origin) if origin else "")
     return Received(status, spelt, body, evidence, came_at)

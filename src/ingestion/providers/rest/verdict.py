@@ -75,10 +75,10 @@ class Verdict:
             if not -DRIFT <= clock - (record.time + self._spec.offset) <= self._spec.span:  # a clock may show any year
                 return Broken("a record of another time than the provider's clock shows", reply.evidence)
             return Data((point,), clock, reply.evidence, slot_time=record.time)
-        made = reply.made_at or clock
-        if record.time is not None and self._slot(record.time) != self._slot(made):
+        origin = reply.made_at or clock
+        if record.time is not None and self._slot(record.time) != self._slot(origin):
             return Broken("a record of another slot than the provider's clock shows", reply.evidence)
-        return Data((point,), clock, reply.evidence, slot_time=None if made == clock else made)
+        return Data((point,), clock, reply.evidence, slot_time=None if origin == clock else origin)
 
     def _slot(self, instant: datetime) -> int:
         return slot_of(instant.timestamp(), self._every)
