@@ -50,10 +50,13 @@ AskProcessing = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a question o
 class Budget:
     """What the repairs of one run may spend.
 
-    ``calls`` are the provider's; the contract's calls a minute bound them too.
+    ``calls`` are the provider's: its plan bounds them too (``ask_history.REPAIR_MINUTES``), and should be what does, so
+    that an outage of a large feed is over as soon as the plan allows. ``points`` are a feed's that calls bring,
+    ``rows`` a database's. ``jobs`` are those of history in one plan.
     """
 
-    calls: int = 300
+    calls: int = 20_000
+    points: int = 2_000_000
     rows: int = 100_000
     objects: int = 2_000
     partitions: int = 500

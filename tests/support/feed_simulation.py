@@ -241,7 +241,7 @@ class FeedSimulation:
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
         keys = [info.key for info in self.lake.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in info.key]
-        return [read_job(self.lake.records, key).repair for key in keys]
+        return [repair for key in keys for repair in read_job(self.lake.records, key).repairs]
 
     def verified(self) -> list[str]:
         """What does not hold, as ``partition: problem``."""

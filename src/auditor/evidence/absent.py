@@ -140,13 +140,14 @@ class Evident(Protocol):
     def to_json(self) -> bytes: ...
 
 
-def keep(store: ObjectWriter, evidence: Iterable[Evident]) -> int:
+def keep(store: ObjectWriter, evidence: Iterable[Evident], *, workers: int = 1) -> int:
     """Store absences or claims; those that are there stay as they are. Returns how many were given."""
-    count = 0
-    for each in evidence:
-        store.write(each.key, each.to_json(), if_absent=True, content_type="application/json")
-        count += 1
-    return count
+
+    def write(each: Evident) -> object:
+        return store.write(each.key, each.to_json(), if_absent=True, content_type="application/json")
+
+    with ThreadPoolExecutor(workers) as pool:
+        return sum(1 for _ in pool.map(write, evidence))
 
 
 def kept_absence(store: ObjectReader, key: str) -> Absence | None:

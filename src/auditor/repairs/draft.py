@@ -56,8 +56,8 @@ class Unrepairable:
 class Plan:
     """``repairs`` in the order in which they may begin, ``waiting`` for a later run, ``helpless`` against any repair.
 
-    ``calls`` and ``rows`` are what the repairs cost of the run's budget. ``places`` are those of the queues of which
-    something had no turn in this run.
+    ``calls`` and ``rows`` (of a feed: points) are what the repairs cost of the run's budget. ``places`` are those of
+    the queues of which something had no turn in this run.
     """
 
     repairs: tuple[Repair, ...] = ()
@@ -137,9 +137,15 @@ class Draft:
         most: int,
         weight: int | None = None,
         weigh: Callable[[Queue, int], int] = lambda _queue, _number: 1,
+        per_job: int = 0,
     ) -> dict[str, Sequence[Item]]:
-        """What of each queue is repaired now, by the queue's name; remembers where those go on that overflow."""
+        """What of each queue is repaired now, by the queue's name; remembers where those go on that overflow.
+
+        ``per_job``: the items of all queues share the step's jobs, so many in each; 0: no job is of two queues.
+        """
         jobs, begin = self.parts.get(step, 0), self.context.place_of(step).after
+        if per_job:
+            most, jobs = min(most, jobs * per_job), sum(queue.jobs for queue in queues)
         shares = take_turns(
             queues, most=most, jobs=jobs, after=str(*begin) if begin else "", weight=weight, weigh=weigh
         )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from auditor.evidence.results import AuditResult
 from auditor.repairs.draft import Plan, PlanContext, jobs_of_attempt
+from auditor.repairs.history.joined_jobs import join_jobs
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now
 from auditor.repairs.plan import plan_repairs
 from auditor.repairs.turns.items import items_of_repairs
@@ -30,6 +31,7 @@ from core.audit.repair_jobs import (
     executor_of,
     find_job,
     find_outcome,
+    job_keys,
     write_job,
     write_outcome,
 )
@@ -85,9 +87,14 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
         result.known,
         tried=items_of_repairs(tried),
         places=_places(services, order, attempt) if result.findings else {},
-        jobs=jobs_of_attempt(attempt, of=attempts, used=len(tried)),
+        jobs=jobs_of_attempt(attempt, of=attempts, used=_jobs_before(services, order.run, attempt)),
     )
     return plan_repairs(result.findings, context)
+
+
+def _jobs_before(services: Services, run: str, attempt: int) -> int:
+    """The jobs that earlier attempts of the run have written."""
+    return sum(1 for number in range(1, attempt) for _ in job_keys(services.records, run, number))
 
 
 def _places(services: Services, order: AuditOrder, attempt: int) -> Places:
@@ -101,8 +108,8 @@ def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[
     write_run_file(services.records, order.run, f"plan-{attempt}", to_data(plan))
     keep_places(services.records, order.run, attempt, plan.places)
     jobs = []
-    for number, repair in enumerate(plan.repairs):
-        job = RepairJob(order.dataset, order.run, repair)
+    for number, (repair, *others) in join_jobs(plan.repairs, services.contracts):
+        job = RepairJob(order.dataset, order.run, repair, tuple(others))
         key = write_job(services.records, job, attempt=attempt, number=number)
         jobs.append((key, executor_of(repair)))
     return plan, jobs

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evidence.absent import keep
-from auditor.evidence.claims import claims_of
+from auditor.evidence.claims import Claim, claims_of
 from auditor.services import Services
 from auditor.windows import DAY
 from core.audit.history import HistoryOutcome
-from core.audit.repair_jobs import Compare, FetchHistory, Repair, RepairOutcome, find_job, find_outcome, job_keys
+from core.audit.repair_jobs import (
+    UNREACHED,
+    Compare,
+    FetchHistory,
+    Repair,
+    RepairJob,
+    RepairOutcome,
+    find_job,
+    find_outcome,
+    job_keys,
+)
 from core.errors import InvalidData
 from core.json import canonical_json, object_if_any
 from core.time import epoch, iso
@@ -25,7 +36,8 @@ class JobReport:
     """What became of one repair. ``outcomes`` are those of a history job's calls, one for each range that was asked.
 
     ``redriven`` are the dead letters that the job moved; None where it moved all that it was asked for.
-    ``result`` is ``done``, ``failed`` (``reason`` says how), or ``unknown`` where the job left no outcome.
+    ``result`` is ``done``, ``failed`` (``reason`` says how), ``unreached`` where the job did not come to it, or
+    ``unknown`` where the job left no outcome. ``job`` is the key of the job, of which it may not be the only repair.
     """
 
     attempt: int
@@ -35,28 +47,39 @@ class JobReport:
     finished_at: int = 0
     outcomes: tuple[HistoryOutcome, ...] = ()
     redriven: tuple[str, ...] | None = None
+    job: str = ""
 
 
 def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
-    """The reports of all jobs of these attempts, in order; a job that nobody can read was not done, and is told."""
-    reports = []
-    for attempt in attempts:
-        for key in job_keys(services.records, run, attempt):
-            try:
-                job = find_job(services.records, key)
-            except InvalidData as error:
-                services.log.warning("job cannot be read", job=key, reason=str(error))
-                continue
-            if job is not None:
-                reports.append(_report(attempt, job.repair, find_outcome(services.records, key)))
-    return reports
+    """The reports of all repairs in the jobs of these attempts, in order.
+
+    A job that nobody can read was not done, and is told.
+    """
+    keys = [(attempt, key) for attempt in attempts for key in job_keys(services.records, run, attempt)]
+
+    def read(key: str) -> tuple[RepairJob | None, RepairOutcome | None]:
+        try:
+            return find_job(services.records, key), find_outcome(services.records, key)
+        except InvalidData as error:
+            services.log.warning("job cannot be read", job=key, reason=str(error))
+            return None, None
+
+    with ThreadPoolExecutor(services.limits.workers) as pool:
+        jobs = pool.map(read, [key for _, key in keys])
+        return [
+            _report(attempt, key, repair, outcome.of(place) if outcome else None)
+            for (attempt, key), (job, outcome) in zip(keys, jobs, strict=True)
+            for place, repair in enumerate(job.repairs if job else ())
+        ]
 
 
-def _report(attempt: int, repair: Repair, outcome: RepairOutcome | None) -> JobReport:
+def _report(attempt: int, job: str, repair: Repair, outcome: RepairOutcome | None) -> JobReport:
     if outcome is None:
-        return JobReport(attempt, repair, "unknown", "it left no word")
+        return JobReport(attempt, repair, "unknown", "it left no word", job=job)
     calls = tuple(call.outcome for call in outcome.history or ())
-    return JobReport(attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls, outcome.redriven)
+    return JobReport(
+        attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls, outcome.redriven, job=job
+    )
 
 
 def settle_history(services: Services, dataset: str, reports: Sequence[JobReport], *, run: str) -> int:
@@ -64,7 +87,7 @@ def settle_history(services: Services, dataset: str, reports: Sequence[JobReport
 
     A point that was compared was observed, so it is absent for no answer of a ``Compare`` job.
     """
-    kept = 0
+    claims: list[Claim] = []
     refused: dict[str, str] = {}
     answered: set[str] = set()
     for report in reports:
@@ -72,13 +95,13 @@ def settle_history(services: Services, dataset: str, reports: Sequence[JobReport
             continue
         for outcome in report.outcomes:
             if isinstance(report.repair, FetchHistory):
-                claims = claims_of(dataset, report.repair.entity, outcome, run=run, found_at=report.finished_at)
-                kept += keep(services.records, claims)
+                claims += claims_of(dataset, report.repair.entity, outcome, run=run, found_at=report.finished_at)
             if outcome.result == "not_entitled":
                 status = outcome.evidence[-1].status if outcome.evidence else 0
                 refused[EVERYBODY if status == 401 else report.repair.entity] = outcome.reason
             elif outcome.result == "answered":
                 answered.add(report.repair.entity)
+    kept = keep(services.records, claims, workers=services.limits.workers)
     if refused or answered:
         _remember(services, dataset, refused, answered)
     return kept
@@ -126,10 +149,14 @@ def refused_now(services: Services, dataset: str) -> dict[str, str]:
 
 
 def latest_by_entity(reports: Sequence[JobReport]) -> dict[str, JobReport]:
-    """The last report of each entity's history jobs; of several jobs of one attempt their outcomes together."""
+    """The last report of each entity's history; of several of one attempt their outcomes together.
+
+    One that a job did not come to says nothing of the entity: whoever was asked before is known by that, whoever was
+    not has had no turn.
+    """
     latest: dict[str, JobReport] = {}
     for report in reports:
-        if not isinstance(report.repair, FetchHistory):
+        if not isinstance(report.repair, FetchHistory) or report.result == UNREACHED:
             continue
         entity = report.repair.entity
         known = latest.get(entity)
@@ -143,7 +170,7 @@ def latest_by_entity(reports: Sequence[JobReport]) -> dict[str, JobReport]:
 
 def tried(reports: Sequence[JobReport]) -> tuple[str, ...]:
     """The kinds of repair that were tried, with the number of jobs of each."""
-    counts: dict[str, int] = {}
-    for report in reports:
-        counts[report.repair.kind] = counts.get(report.repair.kind, 0) + 1
-    return tuple(f"{kind.replace('_', ' ')}: {count} jobs" for kind, count in sorted(counts.items()))
+    jobs: dict[str, set[object]] = {}
+    for place, report in enumerate(reports):
+        jobs.setdefault(report.repair.kind, set()).add(report.job or place)
+    return tuple(f"{kind.replace('_', ' ')}: {len(of_kind)} jobs" for kind, of_kind in sorted(jobs.items()))

@@ -28,6 +28,7 @@ from core.audit.findings import (
     size_of,
 )
 from core.audit.history import Evidence, HistoryOutcome, Ranges
+from core.audit.repair_jobs import UNREACHED
 from core.contract.codec import json_name
 from core.contract.model import Feed
 from core.time import iso
@@ -43,7 +44,8 @@ class Triage:
 
     ``causes`` need one. ``healing`` counts the points that wait for the next run. ``blamed`` names the cause of each
     entity whose points are missing. ``waiting`` are the kinds of which something waits for its turn, and ``unasked``
-    the entities whose points no job asked for, where there were more to ask for than the budget allowed.
+    the entities whose points no job asked for, where there were more to ask for than the budget or the jobs' time
+    allowed.
     """
 
     causes: tuple[Cause, ...]
@@ -113,7 +115,8 @@ def triage_findings(
     causes += _of_others(findings, plan, dataset, attempts, reports, turns)
     waiting = frozenset(finding.kind for finding in findings if turns.waits(finding))
     missing = {finding.entity for finding in findings if isinstance(finding, MissingPoints)}
-    unasked = frozenset(missing - latest.keys() - refused.keys() if CALLS in turns.waiting else ())
+    is_short = CALLS in turns.waiting or any(report.result == UNREACHED for report in reports)
+    unasked = frozenset(missing - latest.keys() - refused.keys() if is_short else ())
     return Triage(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed, waiting, unasked)
 
 

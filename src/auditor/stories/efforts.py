@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from auditor.repairs.draft import plan_from_data
 from auditor.run_files import run_file_if_any
 from auditor.stories.story import Event
 from auditor.windows import DAY
-from core.audit.repair_jobs import Repair, RepairOutcome, find_outcome, job_key
+from core.audit.repair_jobs import Repair, RepairOutcome, find_outcome, job_key, job_keys, number_of
 from core.ports import ObjectReader
 from core.time import epoch, iso
 
@@ -45,10 +46,16 @@ def _efforts_of_run(records: ObjectReader, run: str, is_about: Callable[[Repair]
         plan = run_file_if_any(records, run, f"plan-{attempt}", plan_from_data)
         if plan is None:
             return
-        for number, repair in enumerate(plan.repairs):
-            if is_about(repair):
-                key = job_key(run, attempt, number)
-                yield Effort(run, attempt, key, repair, find_outcome(records, key))
+        repairs = [(number, each) for number, each in enumerate(plan.repairs) if is_about(each)]
+        jobs = sorted(number_of(key) for key in job_keys(records, run, attempt)) if repairs else []
+        outcomes: dict[str, RepairOutcome | None] = {}  # a job may have many of the repairs
+        for number, repair in repairs:
+            first = jobs[max(0, bisect_right(jobs, number) - 1)] if jobs else number  # of the job that it is part of
+            key = job_key(run, attempt, first)
+            if key not in outcomes:
+                outcomes[key] = find_outcome(records, key)
+            outcome = outcomes[key]
+            yield Effort(run, attempt, key, repair, outcome and outcome.of(number - first))
 
 
 def entries_about(

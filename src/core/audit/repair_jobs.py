@@ -1,8 +1,9 @@
 """Repairs that the auditor asks for, and the forms in which they travel: a job, the executor that does it, its outcome.
 
-The auditor writes no fact and no ingest object: it writes a job below ``audit/runs/<run>/jobs/``, one repair each, and
-hands its key to an executor, one of the pipeline's own functions. The executor leaves the outcome beside it, below
-``outcomes/``. Both are read and written here alone.
+The auditor writes no fact and no ingest object: it writes a job below ``audit/runs/<run>/jobs/`` and hands its key to
+an executor, one of the pipeline's own functions. The executor leaves the outcome beside it, below ``outcomes/``. Both
+are read and written here alone. A job is one repair; of a provider's history it may be several, of an entity each, and
+each of them has an outcome of its own.
 """
 
 from __future__ import annotations
@@ -215,29 +216,46 @@ def idea_of(repair: Repair) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RepairJob:
-    """One repair that a run of a dataset's audit asks for."""
+    """What a run of a dataset's audit asks one executor for at once: a repair, and perhaps ``others`` like it."""
 
     dataset: str
     run: str
     repair: Repair
+    others: tuple[Repair, ...] = ()
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """All repairs of the job, in the order of their outcomes."""
+        return (self.repair, *self.others)
 
     def to_json(self) -> bytes:
-        """The job's object: ``{"dataset": ..., "run": ..., "repair": {"kind": ..., ...}}``.
+        """The job's object: ``{"dataset": ..., "run": ..., "repair": {"kind": ..., ...}, "others": [...]}``.
 
-        What repairs have got since releases that refuse fields which they do not know stands beside them.
+        What repairs have got since releases that refuse fields which they do not know stands beside them. So do the
+        others: an earlier release does the first repair alone, and the others are found missing again.
         """
-        data = {"dataset": self.dataset, "run": self.run, "repair": repair_to_data(self.repair)}
-        given = given_slots(self.repair.known) if isinstance(self.repair, FetchHistory) else []
-        return canonical_json({**data, **({"given": given} if given else {})})
+        others = [_with_given(repair) for repair in self.others]
+        data = {"dataset": self.dataset, "run": self.run, **_with_given(self.repair)}
+        return canonical_json({**data, **({"others": others} if others else {})})
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairJob:
         """Raises one of ``UNREADABLE``: ``ValueError`` on a kind of repair that this release does not know."""
         data = json.loads(body)
-        repair = repair_from_data(data["repair"])
-        if isinstance(repair, FetchHistory):
-            repair = replace(repair, known=with_given(repair.known, data.get("given", ())))
-        return typed(cls(data["dataset"], data["run"], repair))
+        others = tuple(map(_repair_of, data.get("others", ())))
+        return typed(cls(data["dataset"], data["run"], _repair_of(data), others))
+
+
+def _with_given(repair: Repair) -> dict[str, Any]:
+    given = given_slots(repair.known) if isinstance(repair, FetchHistory) else []
+    return {"repair": repair_to_data(repair), **({"given": given} if given else {})}
+
+
+def _repair_of(data: Mapping[str, Any]) -> Repair:
+    repair = repair_from_data(data["repair"])
+    if isinstance(repair, FetchHistory):
+        return replace(repair, known=with_given(repair.known, data.get("given", ())))
+    return repair
 
 
 def repair_to_data(repair: Repair) -> dict[str, Any]:
@@ -258,8 +276,16 @@ def run_prefix(run: str) -> str:
 
 
 def job_key(run: str, attempt: int, number: int) -> str:
-    """The key of the job ``number`` of an attempt; attempt 0 are the jobs of the run's end."""
+    """The key of a job of an attempt; attempt 0 are the jobs of the run's end.
+
+    ``number`` is that of its first repair in the attempt's plan.
+    """
     return f"{run_prefix(run)}jobs/{attempt}-{number:03d}.json"
+
+
+def number_of(key: str) -> int:
+    """The number of the job under this key."""
+    return int(key.rpartition("-")[2].removesuffix(".json"))
 
 
 def job_keys(store: ObjectReader, run: str, attempt: int) -> Iterator[str]:
@@ -314,14 +340,18 @@ class HistoryCall:
         return cls(epoch(start), epoch(end), HistoryOutcome.from_data(data))
 
 
+UNREACHED = "unreached"
+
+
 @dataclass(frozen=True, slots=True)
 class RepairOutcome:
     """The end of a job: ``done``, or ``failed`` for a ``reason``, at ``finished_at`` (epoch seconds).
 
-    ``history`` are the calls of a history job, ``revived`` the objects that a job brought back; None where the job was
-    of another kind. ``redriven`` are the dead letters that a job moved, None where it moved all that it was asked for.
-    ``counts`` say how much was changed; each is a field of its own in the stored form. ``effort`` is what the job took,
-    None where an earlier release did it.
+    Of a job of several repairs it is that of the first, ``others`` are those of the others, in their order; one that
+    the job did not come to is ``unreached``, and stays owed. ``history`` are the calls of a history job, ``revived``
+    the objects that a job brought back; None where the job was of another kind. ``redriven`` are the dead letters that
+    a job moved, None where it moved all that it was asked for. ``counts`` say how much was changed; each is a field of
+    its own in the stored form. ``effort`` is what the whole job took, None where an earlier release did it.
     """
 
     result: str
@@ -332,9 +362,24 @@ class RepairOutcome:
     redriven: tuple[str, ...] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     effort: Effort | None = None
+    others: tuple[RepairOutcome, ...] = ()
+
+    def of(self, place: int) -> RepairOutcome:
+        """The outcome of the job's repair at this place, without its neighbours'.
+
+        An earlier release, which does the first repair of a job alone, leaves none of the others.
+        """
+        if place == 0:
+            return replace(self, others=())
+        if place <= len(self.others):
+            return self.others[place - 1]
+        return RepairOutcome(UNREACHED, "an earlier release did the first repair of the job alone", self.finished_at)
 
     def to_json(self) -> bytes:
         """The outcome's object."""
+        return canonical_json(self._to_data())
+
+    def _to_data(self) -> dict[str, Any]:
         data: dict[str, Any] = {
             **self.counts,
             "result": self.result,
@@ -349,16 +394,22 @@ class RepairOutcome:
             data["redriven"] = list(self.redriven)
         if self.effort is not None:
             data["effort"] = self.effort.to_data()
-        return canonical_json(data)
+        if self.others:
+            data["others"] = [outcome._to_data() for outcome in self.others]
+        return data
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairOutcome:
         """Read what ``to_json`` gave. Raises one of ``UNREADABLE`` where it is something else."""
-        data = json.loads(body)
+        return typed(cls._from_data(json.loads(body)))
+
+    @classmethod
+    def _from_data(cls, data: dict[str, Any]) -> RepairOutcome:
         history, revived, redriven, effort = (
             data.pop(name, None) for name in ("history", "revived", "redriven", "effort")
         )
-        outcome = cls(
+        others = data.pop("others", ())
+        return cls(
             result=data.pop("result"),
             reason=data.pop("reason", ""),
             finished_at=epoch(data.pop("finished_at")),
@@ -367,8 +418,8 @@ class RepairOutcome:
             redriven=None if redriven is None else tuple(redriven),
             counts=data,
             effort=None if effort is None else Effort.from_data(effort),
+            others=tuple(map(cls._from_data, others)),
         )
-        return typed(outcome)
 
 
 def outcomes_of_runs(store: ObjectReader) -> Iterator[ObjectInfo]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from core.contract.model import Column, Contract, Feed, Provider, Table, Take, TakeByKind
+from core.contract.model import Column, Contract, Contracts, Feed, Provider, Table, Take, TakeByKind
 from core.errors import BadContract
 from core.feeds.lines import Kind, provider_fields
 from core.feeds.rest.spec import read_spec
@@ -100,6 +101,21 @@ def strictest(plans: Iterable[Plan]) -> Plan:
     of_account = list(plans)
     per_second = [plan.per_second for plan in of_account if plan.per_second]
     return Plan(min(plan.per_minute for plan in of_account), min(per_second, default=0))
+
+
+def account_plan(contracts: Iterable[Contract], feed: Feed, provider: Provider) -> Plan:
+    """The plan of a provider's account, of which other feeds may say something too."""
+    of_others = plans_of_accounts(contracts).get(account_of(feed, provider), ())
+    return strictest([plan_of(feed, provider), *(plan for _, plan in of_others)])
+
+
+def history_plan(contracts: Contracts, feed: Feed) -> Plan:
+    """The calls of a feed's history: what the live calls of the same account leave, for those cannot be made later."""
+    account, plan = account_of(feed, feed.history), account_plan(contracts, feed, feed.history)
+    live = sum(
+        live_calls_per_minute(other) for other in contracts.feeds() if account_of(other, other.provider) == account
+    )
+    return replace(plan, per_minute=max(plan.per_minute - live, plan.per_minute // 10, 1))
 
 
 def history_span(provider: Provider) -> timedelta:

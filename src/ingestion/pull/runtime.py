@@ -12,7 +12,7 @@ from core.audit.history import HistoryRequest
 from core.contract import model
 from core.feeds.calendar import STEPS
 from core.feeds.lines import provider_fields
-from core.feeds.providers import account_of, live_calls_per_minute, plan_of, plans_of_accounts, strictest
+from core.feeds.providers import account_of, account_plan, history_plan
 from core.feeds.turns import Plan
 from core.ports import Log, Metrics, ObjectStore, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
@@ -114,8 +114,8 @@ class PullRuntime:
             calendar=self._contracts.calendar(feed.calendar),
             live=live,
             history=history,
-            live_pace=self._pace(account_of(feed, feed.provider), self._plan(feed, feed.provider)),
-            history_pace=self._history_pace(feed),
+            live_pace=self._pace(feed, feed.provider, account_plan(self._contracts, feed, feed.provider)),
+            history_pace=self._pace(feed, feed.history, history_plan(self._contracts, feed)),
             stream=self._stream_of(dataset),
             metrics=self._metrics_of(dataset),
             log=self.log,
@@ -137,22 +137,8 @@ class PullRuntime:
             sleep=self.clock.sleep,
         )
 
-    def _plan(self, feed: model.Feed, provider: model.Provider) -> Plan:
-        """The plan of the provider's account, of which other feeds may say something too."""
-        of_others = plans_of_accounts(self._contracts).get(account_of(feed, provider), ())
-        return strictest([plan_of(feed, provider), *(plan for _, plan in of_others)])
-
-    def _history_pace(self, feed: model.Feed) -> Pace:
-        """Leaves to the live calls of the same account what they need, for those cannot be made later."""
-        account, plan = account_of(feed, feed.history), self._plan(feed, feed.history)
-        live = sum(
-            live_calls_per_minute(other)
-            for other in self._contracts.feeds()
-            if account_of(other, other.provider) == account
-        )
-        return self._pace(account, replace(plan, per_minute=max(plan.per_minute - live, plan.per_minute // 10, 1)))
-
-    def _pace(self, account: str, plan: Plan) -> Pace:
+    def _pace(self, feed: model.Feed, provider: model.Provider, plan: Plan) -> Pace:
+        account = account_of(feed, provider)
         if account not in self._ledgers:
             self._ledgers[account] = SharedLedger(self._records(), account) if self._records else OwnLedger()
         return Pace(self.clock, plan, ledger=self._ledgers[account], log=self.log)

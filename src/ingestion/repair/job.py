@@ -7,30 +7,27 @@ function which is killed loses the answers of its last moments alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
-from core.audit.efforts import Effort, measured
-from core.audit.history import NEAR, HistoryOutcome, HistoryRequest
+from core.audit.history import HistoryOutcome
 from core.audit.repair_jobs import (
+    UNREACHED,
     Compare,
     FetchHistory,
-    HistoryCall,
-    Repair,
+    RepairJob,
     RepairOutcome,
     Revive,
     find_outcome,
     read_job,
-    write_outcome,
 )
 from core.errors import InvalidData, shown
 from core.ports import Log, ObjectStore
 from ingestion.repair.bad_records import keep_bad_record
-
-KEPT_EVERY = timedelta(seconds=20)  # of a job that goes on
-Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
+from ingestion.repair.histories import FIRST, Ask, ask_entities
+from ingestion.repair.progress import Progress
 
 
 class DeletedObjects(Protocol):
@@ -70,106 +67,51 @@ def carry_out(clients: RepairClients, job: str) -> TaskResult:
 
     Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where the store of jobs fails.
     """
-    repair = read_job(clients.records, job).repair
-    before, started = find_outcome(clients.records, job), clients.now()
-    progress = _Progress(clients, job, before, started)
+    repairs = read_job(clients.records, job)
+    before = find_outcome(clients.records, job)
+    progress = Progress(clients.records, job, repairs.repairs, before, now=clients.now)
     try:
-        outcome, result = _do(clients, repair, before, progress)
+        result = _do(clients, repairs, progress)
     except Exception as error:  # noqa: BLE001 - whatever it is, the job is over and leaves an outcome
-        outcome = replace(progress.outcome, reason=shown(error))
+        progress.fail(shown(error))
         result = TaskResult(type(error).__name__, shown(error), {})
-    now = clients.now()
-    effort = _effort(clients, outcome, before, (now - started).total_seconds())
-    write_outcome(clients.records, job, replace(outcome, finished_at=int(now.timestamp()), effort=effort))
-    clients.log.info("repair job done", job=job, kind=repair.kind, error=result.error, **result.counts)
+    progress.leave(clients.memory_mb)
+    clients.log.info("repair job done", job=job, kind=repairs.repair.kind, error=result.error, **result.counts)
     return result
 
 
-class _Progress:
-    """The outcome of a job that is not over, as it would be left: that of earlier attempts and what came since."""
-
-    def __init__(self, clients: RepairClients, job: str, before: RepairOutcome | None, started: datetime) -> None:
-        self._clients = clients
-        self._job = job
-        self._kept_at = started
-        self.outcome = replace(before or RepairOutcome("failed"), result="failed", reason="it was cut off")
-
-    def note(self, calls: Sequence[HistoryCall]) -> None:
-        """These calls were made, in place of earlier ones of their ranges; all are written now and then."""
-        ranges = {(call.start, call.end) for call in calls}
-        earlier = [call for call in self.outcome.history or () if (call.start, call.end) not in ranges]
-        self.outcome = replace(self.outcome, history=(*calls, *earlier))
-        now = self._clients.now()
-        if now - self._kept_at >= KEPT_EVERY:
-            self._kept_at = now
-            write_outcome(self._clients.records, self._job, replace(self.outcome, finished_at=int(now.timestamp())))
-
-
-def _effort(
-    clients: RepairClients, outcome: RepairOutcome, before: RepairOutcome | None, seconds: float
-) -> Effort | None:
-    """That of this attempt and of the job's earlier ones. A range that was answered before is not asked for again."""
-    answered = {(call.start, call.end) for call in (before and before.history) or () if _is_answered(call)}
-    calls = [call for call in outcome.history or () if (call.start, call.end) not in answered]
-    rows = sum(len(call.outcome.healed) for call in calls)
-    effort = measured(seconds, clients.memory_mb, calls=len(calls), rows=rows, writes=len(outcome.revived or ()))
-    earlier = before.effort if before else None
-    return effort + earlier if effort and earlier else effort or earlier
-
-
-def _is_answered(call: HistoryCall) -> bool:
-    return call.outcome.result == "answered"
-
-
-def _do(
-    clients: RepairClients, repair: Repair, before: RepairOutcome | None, progress: _Progress
-) -> tuple[RepairOutcome, TaskResult]:
-    """The outcome, which has no time yet, and the answer."""
+def _do(clients: RepairClients, job: RepairJob, progress: Progress) -> TaskResult:
+    """Do what the job asks for; what came of it goes into the progress."""
+    repair = job.repair
     if isinstance(repair, FetchHistory | Compare):
-        answered = [call for call in (before.history or () if before else ()) if _is_answered(call)]
-        return _history(clients, repair, answered, progress)
+
+        def keep_bad(fetched: FetchHistory, outcome: HistoryOutcome) -> None:
+            for record in outcome.bad:
+                keep_bad_record(clients.records, fetched.dataset, fetched.entity, record, outcome, now=clients.now())
+
+        ask_entities(clients.ask, keep_bad, progress)
+        return _of_history(progress)
     if isinstance(repair, Revive):
         revived = tuple(key for key in repair.objects if clients.ingest.revive(key))
-        counts = {"revived": len(revived), "lost": len(repair.objects) - len(revived)}
-        return RepairOutcome("done", revived=revived), TaskResult("", "", counts)
+        progress.outcome = RepairOutcome("done", revived=revived)
+        return TaskResult("", "", {"revived": len(revived), "lost": len(repair.objects) - len(revived)})
     raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
 
 
-def _history(
-    clients: RepairClients, repair: FetchHistory | Compare, answered: Sequence[HistoryCall], progress: _Progress
-) -> tuple[RepairOutcome, TaskResult]:
-    """One call for each range that was not answered before; the first that is not answered now ends the job."""
-    known = {(call.start, call.end): call for call in answered}
-    calls: list[HistoryCall] = []
-    for start, end in repair.ranges:
-        call = known.get((start, end)) or _ask(clients, repair, start, end)
-        calls.append(call)
-        progress.note(calls)
-        if call.outcome.result != "answered":
-            break
+def _of_history(progress: Progress) -> TaskResult:
+    """What the state machine hears: it gives the job again for an error that may be over in a while."""
+    outcomes = [call.outcome for part in progress.parts for call in part.calls]
+    unreached = sum(part.result == UNREACHED for part in progress.parts)
     counts = {
-        "asked": len(calls),
-        "healed": sum(len(call.outcome.healed) for call in calls),
-        "absent": sum(len(call.outcome.absent) for call in calls),
+        "asked": len(outcomes),
+        "healed": sum(len(outcome.healed) for outcome in outcomes),
+        "absent": sum(len(outcome.absent) for outcome in outcomes),
+        **({"unreached": unreached} if unreached else {}),
     }
-    last = calls[-1].outcome if calls else HistoryOutcome("answered")
-    # Limited and broken may be otherwise in a while; a refusal will not. A comparison is not worth a second try.
-    names = {"limited": "ProviderLimited", "broken": "ProviderBroken"} if isinstance(repair, FetchHistory) else {}
-    reason = "" if last.result == "answered" else last.reason
-    return RepairOutcome("done", reason, history=tuple(calls)), TaskResult(names.get(last.result, ""), reason, counts)
+    failed = sorted((part for part in progress.parts if part.reason), key=lambda part: _rank(part.error))
+    return TaskResult(failed[0].error, failed[0].reason, counts) if failed else TaskResult("", "", counts)
 
 
-def _ask(clients: RepairClients, repair: FetchHistory | Compare, start: int, end: int) -> HistoryCall:
-    every, wanted, known = (
-        (repair.every, repair.wanted, repair.known) if isinstance(repair, FetchHistory) else (0, (), ())
-    )
-    inside = tuple((max(start, first), min(end, last)) for first, last in wanted if first < end and start < last)
-    near = tuple(each for each in known if start - NEAR <= each.slot < end + NEAR)
-    request = HistoryRequest(
-        repair.dataset, repair.entity, start, end, isinstance(repair, Compare), every, inside, known=near
-    )
-    outcome = HistoryOutcome.from_data(clients.ask(request.to_data()))
-    if isinstance(repair, FetchHistory):
-        for record in outcome.bad:
-            keep_bad_record(clients.records, repair.dataset, repair.entity, record, outcome, now=clients.now())
-    return HistoryCall(start, end, outcome)
+def _rank(error: str) -> int:
+    """An order of errors: those that are tried again first, and none at all last."""
+    return FIRST.index(error) if error in FIRST else len(FIRST) + (not error)

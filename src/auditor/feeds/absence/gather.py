@@ -52,7 +52,7 @@ def weigh_claims(
         days = sorted({iso(start)[:10] for claim in claims for start in _days(claim.ranges)})
         circumstances = replace(circumstances, live_broken=read_broken(services.records, dataset, days))
     weighed = weigh(coverage, claims, believed, circumstances)
-    keep(services.records, weighed.absences)
+    keep(services.records, weighed.absences, workers=services.limits.workers)
     for absence in weighed.absences:
         coverage.mark_absent(absence.entity, absence.ranges)
     return weighed

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
 from auditor.repairs.draft import Draft, PlanContext, Unrepairable, chunks
-from auditor.repairs.history.history_calls import CallPlanner, HistoryCallPlan, plan_calls
+from auditor.repairs.history.history_calls import CallPlanner, HistoryCallPlan
+from auditor.repairs.history.joined_jobs import calls_per_job, join_jobs
 from auditor.repairs.ranges import without
 from auditor.repairs.turns.queues import Item, Queue, for_now, in_turn
 from core.audit.findings import BrokenPartition, Finding, MissingPoints, UnprocessedObject
 from core.audit.history import NEAR, Ranges
-from core.audit.repair_jobs import FetchHistory
+from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.model import Feed, Table, TradingCalendar
 from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots, steps_of
 from core.feeds.partitions import covers
-from core.feeds.providers import history_delay, plan_of
+from core.feeds.providers import history_delay, history_plan
 
-RANGES_PER_JOB = 60
-REPAIR_MINUTES = 5  # of calls that one run may take of the provider's rate
+REPAIR_MINUTES = 10  # of calls that one run may take of the provider's rate, beside the live ones
 CALLS = "fetch_history"  # the step
 
 
@@ -34,11 +34,15 @@ class Gaps:
     calls: dict[tuple[str, Item], HistoryCallPlan] = field(default_factory=dict)  # by queue and start
     queues: dict[str, list[Queue]] = field(default_factory=dict)  # by feed
     later: dict[str, int] = field(default_factory=dict)  # by feed the entities that wait for the next attempt
+    per_job: dict[str, int] = field(default_factory=dict)  # by feed the calls of one job
 
     @property
     def jobs(self) -> int:
         """The jobs that all of them need."""
-        return sum(queue.jobs for queues in self.queues.values() for queue in queues)
+        return sum(
+            -(-sum(len(queue.items) for queue in queues) // self.per_job[dataset])
+            for dataset, queues in self.queues.items()
+        )
 
 
 def gaps_of(draft: Draft, findings: Sequence[Finding]) -> Gaps:
@@ -95,12 +99,15 @@ def _add_queues(gaps: Gaps, context: PlanContext, dataset: str, calls: Iterator[
     """A queue for each entity, and cadence: its oldest gaps first, but for those that the run has asked for."""
     feed = context.contracts.feed(dataset)
     current = _current(feed)
+    gaps.per_job[dataset] = calls_per_job(context.contracts, dataset)
     of_entities: dict[tuple[str, int], dict[Item, HistoryCallPlan]] = {}
     for call in calls:
         of_entities.setdefault((call.entity, _former(call, feed, current)), {})[(call.start,)] = call
     for (entity, every), starts in of_entities.items():
         space = f"{CALLS}/{entity}"
-        queue = Queue(dataset, "missing_point", f"{entity}@{every}" if every else entity, (), RANGES_PER_JOB, space)
+        queue = Queue(
+            dataset, "missing_point", f"{entity}@{every}" if every else entity, (), gaps.per_job[dataset], space
+        )
         tried = context.tried.get(space, set())
         items = in_turn(starts, context.place_of(queue.name), tried=tried)
         gaps.queues.setdefault(dataset, []).append(replace(queue, items=items))
@@ -108,35 +115,44 @@ def _add_queues(gaps: Gaps, context: PlanContext, dataset: str, calls: Iterator[
 
 
 def ask_history(draft: Draft, gaps: Gaps) -> None:
-    """Ask for gaps as far as calls, rows and jobs go: of each entity the oldest first, in turn."""
-    context = draft.context
+    """Ask for gaps as far as calls, points and jobs go: of each entity the oldest first, in turn."""
     for dataset, queues in gaps.queues.items():
-        feed = context.contracts.feed(dataset)
-        current, allowed = _current(feed), _allowed_calls(draft, feed)
+        feed, per_job = draft.context.contracts.feed(dataset), gaps.per_job[dataset]
+        allowed, most_points = _allowed_calls(draft, feed), draft.budget.points
         chosen = draft.share(
             CALLS,
             queues,
             most=for_now(max(0, allowed - draft.calls), len(queues), gaps.later[dataset]),
-            weight=for_now(draft.budget.rows - draft.rows, len(queues), gaps.later[dataset]),
+            weight=for_now(most_points - draft.rows, len(queues), gaps.later[dataset]),
             weigh=lambda queue, number: gaps.calls[queue.name, queue.items[number]].points,
+            per_job=per_job,
         )
-        why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
-        jobs: list[FetchHistory] = []
+        why = f"over the budget of {allowed} calls, {most_points} points and {draft.budget.jobs} jobs a run"
+        now: list[list[HistoryCallPlan]] = []
         late: dict[str, int] = {}
         for queue in queues:
-            now = chosen[queue.name]
             calls = [gaps.calls[queue.name, item] for item in queue.items]
-            for part in chunks(calls[: len(now)], RANGES_PER_JOB):
-                jobs.append(_fetch(dataset, part[0].entity, _former(part[0], feed, current), part, context))
-                draft.calls += len(part)
-                draft.rows += sum(call.points for call in part)
-            late[calls[0].entity] = late.get(calls[0].entity, 0) + sum(call.points for call in calls[len(now) :])
-            if now:  # who had no turn at all begins at the beginning
-                draft.keep_place(queue, now)
-        jobs.sort(key=lambda job: (job.ranges, job.entity))
-        draft.repairs += jobs
+            count = len(chosen[queue.name])
+            late[calls[0].entity] = late.get(calls[0].entity, 0) + sum(call.points for call in calls[count:])
+            if count:  # who had no turn at all begins at the beginning
+                draft.keep_place(queue, chosen[queue.name])
+                now.append(calls[:count])
+        now.sort(key=lambda calls: ([(call.start, call.end) for call in calls], calls[0].entity))
+        asked = [call for calls in now for call in calls]
+        draft.repairs += _fetches(draft, dataset, asked, per_job)
+        draft.rows += sum(call.points for call in asked)
         for entity, points in late.items():
             draft.defer("missing_point", points, why, entity)
+
+
+def _fetches(draft: Draft, dataset: str, calls: Sequence[HistoryCallPlan], per_job: int) -> Iterator[FetchHistory]:
+    """The repairs of calls, of an entity and cadence each, so that they fill jobs; counts the calls."""
+    draft.calls += len(calls)
+    feed = draft.context.contracts.feed(dataset)
+    current = _current(feed)
+    for part in chunks(calls, per_job):
+        for (entity, every), of_entity in groupby(part, key=lambda call: (call.entity, _former(call, feed, current))):
+            yield _fetch(dataset, entity, every, list(of_entity), draft.context)
 
 
 def _unpublished(feed: Feed, context: PlanContext) -> Ranges:
@@ -181,32 +197,40 @@ def _waiting(context: PlanContext) -> dict[str, Ranges]:
 def ask_again(draft: Draft, *, most_jobs: int) -> None:
     """Ask for proven absences that have expired, with what calls are left. Nothing waits for it: they are believed."""
     context = draft.context
-    current: dict[str, frozenset[str]] = {}
-    for recheck in context.rechecks if context.attempt == 1 else ():
-        feed = context.contracts.feed(recheck.dataset)
-        if recheck.dataset not in current:
-            current[recheck.dataset] = _current(feed)
-        if _refusal(recheck.entity, context):
-            continue
-        calls = plan_calls(recheck.entity, recheck.ranges, feed, context.contracts.calendar(feed.calendar))
-        by_cadence = groupby(calls, key=partial(_former, feed=feed, current=current[recheck.dataset]))
-        for every, of_cadence in by_cadence:  # what an earlier contract owes is published late, too
-            left = min(RANGES_PER_JOB, _allowed_calls(draft, feed) - draft.calls)
-            now = list(of_cadence)[: max(0, left)]
-            if now and len(draft.repairs) < min(most_jobs, draft.budget.jobs):
-                draft.repairs.append(_fetch(recheck.dataset, recheck.entity, every, now, context))
-                draft.calls += len(now)
+    rechecks = [each for each in context.rechecks if context.attempt == 1 and not _refusal(each.entity, context)]
+    for dataset in dict.fromkeys(recheck.dataset for recheck in rechecks):
+        feed, calendar = (
+            context.contracts.feed(dataset),
+            context.contracts.calendar(context.contracts.feed(dataset).calendar),
+        )
+        calls_of, per_job = CallPlanner(feed, calendar), calls_per_job(context.contracts, dataset)
+        calls = [
+            call
+            for recheck in rechecks
+            if recheck.dataset == dataset
+            for call in calls_of(recheck.entity, recheck.ranges)  # what an earlier contract owes is published late, too
+        ]
+        draft.repairs += _fetches(draft, dataset, calls[: _left(draft, feed, per_job, most_jobs)], per_job)
 
 
 def compare(draft: Draft, *, most_jobs: int) -> None:
     """Compare the sample with what calls the gaps left. Nothing waits for it: the next windows have a sample too."""
-    context, most = draft.context, min(most_jobs, draft.budget.jobs)
-    for sample in context.sample if context.attempt == 1 else ():
-        left = _allowed_calls(draft, context.contracts.feed(sample.dataset)) - draft.calls
-        ranges = sample.ranges[: max(0, left)]
-        if ranges and not _refusal(sample.entity, context) and len(draft.repairs) < most:
-            draft.repairs.append(replace(sample, ranges=ranges))
-            draft.calls += len(ranges)
+    context = draft.context
+    sample = [each for each in context.sample if context.attempt == 1 and not _refusal(each.entity, context)]
+    for dataset in dict.fromkeys(each.dataset for each in sample):
+        feed, per_job = context.contracts.feed(dataset), calls_per_job(context.contracts, dataset)
+        calls = [(each.entity, pair) for each in sample if each.dataset == dataset for pair in each.ranges]
+        calls = calls[: _left(draft, feed, per_job, most_jobs)]
+        draft.calls += len(calls)
+        for part in chunks(calls, per_job):
+            for entity, of_entity in groupby(part, key=itemgetter(0)):
+                draft.repairs.append(Compare(dataset, entity, tuple(pair for _, pair in of_entity)))
+
+
+def _left(draft: Draft, feed: Feed, per_job: int, most_jobs: int) -> int:
+    """The calls that are left for what nothing waits for."""
+    jobs = min(most_jobs, draft.budget.jobs) - sum(1 for _ in join_jobs(draft.repairs, draft.context.contracts))
+    return max(0, min(_allowed_calls(draft, feed) - draft.calls, jobs * per_job))
 
 
 def _refusal(entity: str, context: PlanContext) -> str:
@@ -215,8 +239,8 @@ def _refusal(entity: str, context: PlanContext) -> str:
 
 
 def _allowed_calls(draft: Draft, feed: Feed) -> int:
-    """Calls of the provider that the run may make, by its budget and by the contract's rate."""
-    return min(draft.budget.calls, plan_of(feed, feed.history).per_minute * REPAIR_MINUTES)
+    """Calls of the provider that the run may make, by its budget and by what live calls leave of the rate."""
+    return min(draft.budget.calls, history_plan(draft.context.contracts, feed).per_minute * REPAIR_MINUTES)
 
 
 def _rebuilt_facts(dataset: str, findings: Sequence[Finding], context: PlanContext) -> list[tuple[Table, str]]:

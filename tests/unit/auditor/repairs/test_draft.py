@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.feeds import contracts_in
 
 from auditor.events import PlanAnswer, PlannedJob, to_event
-from auditor.repairs.draft import JOBS_OF_A_RUN, LEAST_JOBS, PlanContext, jobs_of_attempt
+from auditor.repairs.draft import JOBS_OF_A_RUN, LEAST_JOBS, Plan, PlanContext, jobs_of_attempt
+from auditor.repairs.history.joined_jobs import join_jobs
 from auditor.repairs.plan import plan_repairs
 from auditor.repairs.turns.items import items_of_repairs
 from auditor.services import Budget
@@ -24,6 +27,7 @@ from core.audit.findings import (
     UnreferencedObjects,
 )
 from core.audit.repair_jobs import ExtractAgain, Repair, executor_of, job_key
+from core.contract.model import Contracts
 from core.json import canonical_json
 from core.landing.ingest_objects import TableObject
 
@@ -53,22 +57,59 @@ def everything() -> list[Finding]:
 def test_the_jobs_of_a_run_fit_into_the_state_and_the_history_of_step_functions() -> None:
     findings = everything()
     repairs: list[Repair] = []
+    used = 0
     run, attempts = "r" * 80, 3  # an execution's name has at most 80 characters
     for attempt in range(1, attempts + 1):
-        jobs = jobs_of_attempt(attempt, of=attempts, used=len(repairs))
+        jobs = jobs_of_attempt(attempt, of=attempts, used=used)
         plan = plan_repairs(findings, PlanContext(CONTRACTS, attempt, HUGE, tried=items_of_repairs(repairs), jobs=jobs))
-        assert (jobs - 40 if attempt > 1 else 1) <= len(plan.repairs) <= jobs
+        planned = joined(plan, CONTRACTS)
+        assert (jobs - 40 if attempt > 1 else 1) <= len(planned) <= jobs
         kinds = {repair.kind for repair in plan.repairs}
         assert {"reprocess", "revive", "fetch_rows", "vacuum"} <= kinds
         assert ({"extract_again", "restate"} <= kinds) == (attempt > 1)
-        planned = tuple(
-            PlannedJob(job_key(run, attempt, number), executor_of(repair)) for number, repair in enumerate(plan.repairs)
-        )
-        answer = to_event(PlanAnswer(attempt, planned, len(planned), plan.calls, plan.rows, 0, 0))
-        assert len(canonical_json(answer)) < STATE_BYTES / 4  # what the jobs answer is gathered, too
+        assert bytes_of(run, attempt, plan, planned) < STATE_BYTES / 4  # what the jobs answer is gathered, too
         repairs += plan.repairs
+        used += len(planned)
     assert any(isinstance(repair, ExtractAgain) for repair in repairs)
-    assert len(repairs) <= JOBS_OF_A_RUN
+    assert used <= JOBS_OF_A_RUN
+
+
+def joined(plan: Plan, contracts: Contracts) -> list[tuple[int, tuple[Repair, ...]]]:
+    return list(join_jobs(plan.repairs, contracts))
+
+
+def bytes_of(run: str, attempt: int, plan: Plan, jobs: Sequence[tuple[int, tuple[Repair, ...]]]) -> int:
+    """The answer of the plan step, which travels in the state."""
+    planned = tuple(PlannedJob(job_key(run, attempt, number), executor_of(repairs[0])) for number, repairs in jobs)
+    return len(canonical_json(to_event(PlanAnswer(attempt, planned, len(plan.repairs), plan.calls, plan.rows, 0, 0))))
+
+
+def of_many(count: int, *, per_minute: int) -> tuple[Contracts, list[Finding]]:
+    """A feed of so many entities of which two hours are missing, at a provider that allows so many calls."""
+    feed = CONTRACTS.feed("quotes")
+    entities = tuple(replace(feed.entities[0], name=f"E{number:06d}") for number in range(count))
+    rest = {**feed.provider.settings, "calls_per_minute": per_minute}
+    history = replace(feed.history, settings={**rest, "url": "https://history.example"})  # of an account of its own
+    changed = replace(feed, entities=entities, history=history, calls_per_minute=per_minute)
+    contracts = tuple(replace(each, source=changed) if each.dataset == "quotes" else each for each in CONTRACTS)
+    lost: list[Finding] = [MissingPoints("quotes", entity.name, ((START, START + 7_200),), 120) for entity in entities]
+    return replace(CONTRACTS, contracts=contracts), lost
+
+
+@pytest.mark.parametrize(("per_minute", "calls", "jobs"), [(2_000, 10_000, 167), (500, 5_000, 84), (50, 500, 13)])
+def test_two_hours_of_ten_thousand_entities_are_one_run_where_the_plan_of_the_provider_allows_it(
+    per_minute: int, calls: int, jobs: int
+) -> None:
+    """By default settings, and within what Step Functions carries; what the plan does not allow waits."""
+    contracts, lost = of_many(10_000, per_minute=per_minute)
+    allowed = jobs_of_attempt(1, of=3, used=0)
+    plan = plan_repairs(lost, PlanContext(contracts, jobs=allowed))
+    planned = joined(plan, contracts)
+    assert (plan.calls, len(planned)) == (calls, jobs)
+    assert len(planned) <= allowed
+    assert bytes_of("r" * 80, 1, plan, planned) < STATE_BYTES / 4
+    assert sum(each.count for each in plan.waiting) == (10_000 - calls) * 120
+    assert max(sum(len(repair.ranges) for repair in of_job) for _, of_job in planned) <= 60  # type: ignore[union-attr]
 
 
 def test_every_retry_of_every_job_of_a_run_fits_into_the_history() -> None:

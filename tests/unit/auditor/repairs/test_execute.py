@@ -12,6 +12,7 @@ from auditor.evidence.results import AuditResult
 from auditor.repairs.execute import make_plan, queue_objects, read_plan, write_jobs
 from auditor.run_files import write_run_file
 from auditor.services import Limits, Services
+from auditor.stories.efforts import efforts_of
 from core.audit.findings import Finding, LostObject, MissingPoints, UnprocessedObject
 from core.audit.repair_jobs import (
     FetchHistory,
@@ -64,6 +65,19 @@ def test_attempts_share_the_budget_of_the_run(services: Services) -> None:
     scanned(few, POINTS, attempt=1)
     second = make_plan(few, Order(), attempt=2)
     assert (second.repairs, second.waiting[0].count) == ((), 5)
+
+
+def test_entities_share_a_job_that_is_named_by_its_first_and_a_later_attempt_has_the_jobs_that_are_left(
+    services: Services,
+) -> None:
+    findings = [replace(POINTS, entity=each.name) for each in services.contracts.feed("quotes").entities]
+    scanned(services, LostObject("quotes", "feeds/quotes/b"), *findings)
+    plan, jobs = write_jobs(services, Order(), attempt=1)
+    assert [key.rpartition("/")[2] for key, _ in jobs] == ["1-000.json", "1-001.json"]
+    assert [repair for key, _ in jobs for repair in read_job(services.records, key).repairs] == list(plan.repairs)
+    assert len(plan.repairs) == 1 + len(findings)
+    (effort,) = efforts_of(services.records, ["r"], lambda repair: repair == plan.repairs[3])
+    assert (effort.job, effort.repair) == (jobs[1][0], plan.repairs[3])
 
 
 def test_who_asks_for_a_range_asks_a_provider_again_that_refused(services: Services) -> None:

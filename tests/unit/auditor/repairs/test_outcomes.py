@@ -9,11 +9,12 @@ import pytest
 from tests.unit.auditor.conftest import NOW
 
 from auditor.evidence.claims import read_claims
-from auditor.repairs.outcomes import JobReport, latest_by_entity, read_reports, refused_now, settle_history
+from auditor.repairs.outcomes import JobReport, latest_by_entity, read_reports, refused_now, settle_history, tried
 from auditor.services import Services
 from auditor.windows import Window
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.audit.repair_jobs import (
+    UNREACHED,
     Compare,
     FetchHistory,
     HistoryCall,
@@ -45,13 +46,37 @@ def claims(services: Services) -> list[tuple[str, Ranges]]:
 def test_a_job_is_reported_with_its_outcome_or_as_unknown(services: Services) -> None:
     restate = Restate("quotes", "fact_quote", ("symbol=AAPL/month=2026-11",))
     done = write_job(services.records, RepairJob("quotes", "r", ASK), attempt=1, number=0)
-    write_job(services.records, RepairJob("quotes", "r", restate), attempt=2, number=0)
+    left = write_job(services.records, RepairJob("quotes", "r", restate), attempt=2, number=0)
     answer = HistoryOutcome("answered", healed=HOUR)
     write_outcome(services.records, done, RepairOutcome("done", "", START, history=(HistoryCall(*HOUR[0], answer),)))
     assert read_reports(services, "r", attempts=[1, 2]) == [
-        report(ASK, answer),
-        JobReport(2, restate, "unknown", "it left no word"),
+        replace(report(ASK, answer), job=done),
+        JobReport(2, restate, "unknown", "it left no word", job=left),
     ]
+
+
+def test_each_repair_of_a_job_is_reported_by_itself_and_the_job_is_counted_once(services: Services) -> None:
+    """An absence is that of the entity whose answer lacked the point; one that was not reached had no turn."""
+    amd, zm = replace(ASK, entity="AMD"), replace(ASK, entity="ZM")
+    key = write_job(services.records, RepairJob("quotes", "r", ASK, (amd, zm)), attempt=1, number=0)
+    lacks = HistoryOutcome("answered", absent=HOUR, evidence=(Evidence("GET /candle", 200, "[]", ""),))
+    others = (
+        RepairOutcome("done", "", START, history=(HistoryCall(*HOUR[0], lacks),)),
+        RepairOutcome(UNREACHED, "no time", START),
+    )
+    write_outcome(
+        services.records,
+        key,
+        RepairOutcome(
+            "done", "", START, history=(HistoryCall(*HOUR[0], HistoryOutcome("answered", HOUR)),), others=others
+        ),
+    )
+    reports = read_reports(services, "r", attempts=[1])
+    assert [each.result for each in reports] == ["done", "done", UNREACHED]
+    assert tried(reports) == ("fetch history: 1 jobs",)
+    assert settle_history(services, "quotes", reports, run="r") == 1
+    assert claims(services) == [("AMD", HOUR)]
+    assert set(latest_by_entity(reports)) == {"AAPL", "AMD"}
 
 
 def test_what_the_provider_does_not_have_is_kept_as_a_claim_once(services: Services) -> None:

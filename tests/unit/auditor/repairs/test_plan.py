@@ -15,6 +15,7 @@ from tests.support.feeds import ROOT, contracts_in
 
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.draft import Plan, PlanContext
+from auditor.repairs.history.joined_jobs import join_jobs
 from auditor.repairs.plan import plan_repairs
 from auditor.repairs.turns.items import items_of_repairs
 from auditor.services import Budget
@@ -386,11 +387,11 @@ def test_an_id_ahead_of_the_objects_is_put_right_once_no_object_came_back() -> N
         st.tuples(st.sampled_from(["AAPL", "AMD", "ZM"]), st.integers(0, 388), st.integers(1, 30)), max_size=40
     ),
     calls=st.integers(0, 30),
-    rows=st.integers(0, 400),
+    points=st.integers(0, 400),
     jobs=st.integers(1, 5),
 )
 def test_a_plan_keeps_its_budget_and_forgets_nothing(
-    gaps: list[tuple[str, int, int]], calls: int, rows: int, jobs: int
+    gaps: list[tuple[str, int, int]], calls: int, points: int, jobs: int
 ) -> None:
     opening = at("2026-11-20T14:30")
     lost: dict[str, set[int]] = {}
@@ -406,7 +407,7 @@ def test_a_plan_keeps_its_budget_and_forgets_nothing(
             else:
                 ranges.append([slot, slot + 60])
         findings.append(MissingPoints("quotes", entity, tuple((a, b) for a, b in ranges), len(minutes)))
-    made = planned(*findings, budget=Budget(calls=calls, rows=rows, jobs=jobs))
+    made = planned(*findings, budget=Budget(calls=calls, points=points, jobs=jobs))
     asked: dict[str, set[int]] = {}
     for repair in made.repairs:
         assert isinstance(repair, FetchHistory)
@@ -415,10 +416,10 @@ def test_a_plan_keeps_its_budget_and_forgets_nothing(
             asked[repair.entity].update(range(start, end, 60))
     count = sum(len(some) for some in asked.values())
     assert made.calls == sum(len(repair.ranges) for repair in made.repairs) <= calls  # type: ignore[union-attr]
-    assert made.rows == count <= rows
+    assert made.rows == count <= points
     assert all({(slot - opening) // 60 for slot in some} <= lost[entity] for entity, some in asked.items())
     assert count + sum(one.count for one in made.waiting) == sum(len(some) for some in lost.values())
-    assert len({repair.entity for repair in made.repairs}) <= jobs  # type: ignore[union-attr]
+    assert len(list(join_jobs(made.repairs, CONTRACTS))) <= jobs
 
 
 MONTH = "symbol=ZM/month=2026-11"

@@ -1,0 +1,107 @@
+"""Progress of a repair job: what came of each of its repairs so far, kept now and then while the job goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.audit.efforts import Effort, measured
+from core.audit.repair_jobs import UNREACHED, HistoryCall, Repair, RepairOutcome, write_outcome
+from core.ports import ObjectStore
+
+KEPT_EVERY = timedelta(seconds=20)  # of a job that goes on
+CUT_OFF = "it was cut off"
+
+
+@dataclass(slots=True)
+class Part:
+    """One repair of a job. ``calls`` are those of earlier attempts and what came since; ``error`` is for a retry."""
+
+    repair: Repair
+    calls: tuple[HistoryCall, ...] = ()
+    result: str = ""
+    reason: str = ""
+    error: str = ""
+
+    @property
+    def answered(self) -> dict[tuple[int, int], HistoryCall]:
+        """The calls that are not made again, by their range."""
+        return {(call.start, call.end): call for call in self.calls if call.outcome.result == "answered"}
+
+    def note(self, call: HistoryCall) -> None:
+        """This call was made, in place of an earlier one of its range."""
+        others = [each for each in self.calls if (each.start, each.end) != (call.start, call.end)]
+        self.calls = (*others, call)
+
+    def end(self, result: str, reason: str = "", error: str = "") -> None:
+        """It is over for this attempt."""
+        self.result, self.reason, self.error = result, reason, error
+
+    def outcome(self) -> RepairOutcome:
+        """As it would be left now."""
+        history = tuple(sorted(self.calls, key=lambda call: (call.start, call.end))) if self.calls else None
+        if self.result:
+            return RepairOutcome(self.result, self.reason, history=history)
+        if self.answered.keys() >= {*getattr(self.repair, "ranges", ((),))}:
+            return RepairOutcome("done", history=history)
+        return RepairOutcome("failed" if self.calls else UNREACHED, CUT_OFF, history=history)
+
+
+class Progress:
+    """The repairs of a job that is not over, as they would be left: those of earlier attempts and what came since."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        job: str,
+        repairs: Sequence[Repair],
+        before: RepairOutcome | None,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._job, self._now, self._before = store, job, now, before
+        self._started = self._kept_at = now()
+        self.parts = [
+            Part(repair, (before.of(place).history or ()) if before else ()) for place, repair in enumerate(repairs)
+        ]
+        self._calls: list[HistoryCall] = []
+        self.outcome: RepairOutcome | None = None  # of a job that is no history
+
+    def note(self, part: Part, call: HistoryCall) -> None:
+        """This call was made; all are written now and then."""
+        part.note(call)
+        self._calls.append(call)
+        now = self._now()
+        if now - self._kept_at >= KEPT_EVERY:
+            self._kept_at = now
+            self._write(replace(self._so_far(), finished_at=int(now.timestamp())))
+
+    def fail(self, reason: str) -> None:
+        """The job as a whole failed: whatever is not over did so."""
+        for part in self.parts:
+            if not part.result:
+                part.end("failed", reason)
+
+    def leave(self, memory_mb: int) -> None:
+        """Write the outcome of a job that is over, with what it took."""
+        now = self._now()
+        outcome = self.outcome or self._so_far()
+        effort = self._effort(outcome, (now - self._started).total_seconds(), memory_mb)
+        self._write(replace(outcome, finished_at=int(now.timestamp()), effort=effort))
+
+    def _write(self, outcome: RepairOutcome) -> None:
+        others = tuple(replace(each, finished_at=outcome.finished_at) for each in outcome.others)
+        write_outcome(self._store, self._job, replace(outcome, others=others))
+
+    def _so_far(self) -> RepairOutcome:
+        first, *others = (part.outcome() for part in self.parts)
+        result = "failed" if first.result == UNREACHED and first.reason == CUT_OFF else first.result
+        return replace(first, result=result, others=tuple(others))
+
+    def _effort(self, outcome: RepairOutcome, seconds: float, memory_mb: int) -> Effort | None:
+        """That of this attempt and of the job's earlier ones."""
+        rows = sum(len(call.outcome.healed) for call in self._calls)
+        effort = measured(seconds, memory_mb, calls=len(self._calls), rows=rows, writes=len(outcome.revived or ()))
+        earlier = self._before.effort if self._before else None
+        return effort + earlier if effort and earlier else effort or earlier
