@@ -155,7 +155,7 @@ def roads(facts: Mapping[str, Any], count: int, *, emulated: bool = False) -> di
     commits = max(-(-partitions // int(facts["commits_at_once"])) * given["commit"], partitions * given["commit_cpu"])
     arrived = given["event"] + given["window"]
     gaps = Decimal(count * 60) / facts["points_a_gap"]
-    calls = gaps * given["repair"] / at_once(facts, count)
+    calls = gaps * (given["repair"] + given["call"]) / min(at_once(facts, count), int(facts["jobs_at_once"]))
     scans = given["audit"] + given["audit_of_1000"] * count / 1000
     share = Decimal("0.99")
     return {
@@ -213,7 +213,7 @@ def freshness(facts: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[s
         calls = ceil(Decimal(count * 60) / facts["points_a_gap"])
         settings = f"`bucket(symbol, {buckets_of(facts, count)})`, `pull_concurrency` {at_once(facts, count)}"
         gap = _time(soon["gap"])
-        if calls > facts["jobs_of_an_audit"]:
+        if calls > facts["jobs_of_an_audit"] * facts["calls_of_a_job"]:
             gap = f"no: {calls:,} gaps an hour, {facts['jobs_of_an_audit']:,} jobs an audit"
         elif calls > facts["calls_of_an_audit"]:
             settings += f", `audit_limits.budget.calls` {calls:,}"

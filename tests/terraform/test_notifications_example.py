@@ -128,14 +128,14 @@ def test_the_pages_patterns_take_what_they_say() -> None:
     alarms, failed, large = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     repairs = {
         state: repair_events(ORIGIN, [JobReport(1, Revive("quotes", ("a",)), state)])[0]
-        for state in ("done", "failed", "unknown")
+        for state in ("done", "failed", "unknown", "unreached")
     }
     findings = {
         points: finding_events(ORIGIN, [MissingPoints("quotes", "A", ((0, 60),), points)], [])[0]
         for points in (1_000, 1_001)
     }
     assert [matches(alarms, alarm(state)) for state in ("open", "over")] == [True, True]
-    assert [matches(failed, repairs[state]) for state in ("done", "failed", "unknown")] == [False, True, True]
+    assert [state for state in repairs if matches(failed, repairs[state])] == ["failed", "unknown", "unreached"]
     assert [matches(large, findings[points]) for points in (1_000, 1_001)] == [False, True]
     canary = repair_events(
         Origin("starmend", "prod", "canary", "r", ORIGIN.at), [JobReport(1, Revive("c", ()), "failed")]

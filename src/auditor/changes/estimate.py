@@ -91,11 +91,12 @@ def minutes_of(work: Iterable[Work], seconds: float, budget: Budget | None = Non
     What is built anew waits for no audit: the deployment does it.
     """
     budget, several = budget or Budget(), list(work)
-    rows = sum(each.fetched + each.points for each in several)
+    rows, points = sum(each.fetched for each in several), sum(each.points for each in several)
     of_run = budget.rows * Limits().attempts
     runs = max(
         1,
         ceil(rows / of_run),
+        ceil(points / budget.points),
         ceil(sum(each.partitions for each in several if each.grade != "rebuild") / budget.partitions),
         ceil(sum(each.calls for each in several) / (budget.calls * Limits().attempts)),
     )

@@ -32,7 +32,7 @@ def test_a_step_takes_whole_rounds_and_costs_the_same_however_many_work(estimate
 
 FACTS = {
     "most_unbucketed": 100, "minutes_a_day": 390, "most_rows": 50_000, "commits_at_once": 16, "calls_at_once": 16,
-    "points_a_gap": 1_000, "emulated": {"event": 0},
+    "points_a_gap": 1_000, "jobs_at_once": 5, "emulated": {"event": 0},
     "seconds": {
         "call": 0.3, "buffer": 60, "event": 1, "window": 1, "invocation": 0.05, "row": 0.00001, "commit": 0.165,
         "commit_cpu": 0.016, "every": 300, "margin": 5, "pass": 3, "pass_row": 0.0001, "audit_minute": 10, "audit": 4,
@@ -52,11 +52,12 @@ def test_a_value_can_be_queried_after_the_buffer_and_the_commits_of_its_minute(e
 def test_a_row_waits_for_a_pass_and_a_gap_for_its_hour(estimate: ModuleType) -> None:
     soon = estimate.roads(FACTS, 1_000)
     assert soon["row"] == 297 + 5 + 3 + Decimal("0.1") + 2
-    assert soon["gap"] == 59 * 60 + 24 + 600 + 4 + 2 + 60 * Decimal("0.1") / 2 + 90
+    assert soon["gap"] == 59 * 60 + 24 + 600 + 4 + 2 + 60 * Decimal("0.4") / 2 + 90
 
 
 def test_what_is_promised_of_time_is_held_by_the_page(estimate: ModuleType) -> None:
     given = estimate.load(estimate.FOLDER / "scenarios.yaml")
     for count in given["freshness"]["counts"]:
         soon = estimate.roads({**given["entities"], **given["freshness"]}, count)
-        assert (soon["quote"] <= 180, soon["row"] <= 420, soon["gap"] <= 4_500) == (True, True, True), (count, soon)
+        assert (soon["quote"] <= 180, soon["row"] <= 420) == (True, True), (count, soon)
+        assert (soon["gap"] <= 4_500) == (count <= 10_000), (count, soon)  # as the page says

@@ -75,7 +75,7 @@ def test_every_finding_is_said_by_the_schema(findings: list[Finding], data: st.D
 def test_every_repair_is_said_by_the_schema(repairs: Sequence[Any], reason: str, attempt: int) -> None:
     reports = [
         JobReport(attempt, repair, result, reason)
-        for repair, result in zip(repairs, ("done", "failed", "unknown"), strict=False)
+        for repair, result in zip(repairs, ("unreached", "done", "failed", "unknown"), strict=False)
     ]
     said = [detail(event) for event in repair_events(ORIGIN, reports)]
     assert [each["state"] for each in said] == [report.result for report in reports]
