@@ -282,7 +282,7 @@ def _destroy(target: Target, folder: Path, *, yes: bool) -> None:
 
 
 @app.command()
-@examples("deploy policy deployer --env prod --notify", "deploy policy operator --env prod")
+@examples("deploy policy deployer --env prod --drift", "deploy policy operator --env prod")
 def policy(
     who: Annotated[str, typer.Argument(help="deployer or operator.")],
     environment: Env = DEFAULT_ENVIRONMENT,
@@ -292,7 +292,7 @@ def policy(
     ] = None,
     partition: Annotated[str, typer.Option("--aws-partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
     network: Annotated[bool, typer.Option("--network", help="Also what vpc_endpoints needs.")] = False,
-    notify: Annotated[bool, typer.Option("--notify", help="Also what `drift --notify` needs.")] = False,
+    drift_told: Annotated[bool, typer.Option("--drift", help="Also what `drift --notify` needs.")] = False,
     spark: ForSpark = "",
 ) -> None:
     """Print the policies that a deployer or an operator needs, and no more.
@@ -320,7 +320,7 @@ def policy(
             place,
             boundary=boundary if isinstance(boundary, str) else None,
             network=network,
-            notify=notify,
+            notify=drift_told,
             spark=engine,
         )
         if who == "deployer"
