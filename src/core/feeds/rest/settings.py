@@ -117,7 +117,9 @@ class Call:
     fields: Mapping[str, Path] = option("each field of the line, and JMESPath to it inside a record")
     time: Path | None = option("JMESPath to a record's time; history needs it, unless the shape is `map`", None)
     entity: Path | None = option("JMESPath to the entity's name in a record; records of others are left out", None)
-    nulls: tuple[Any, ...] = option('values that mean that there is nothing, such as `["", ".", "M", -9999]`', ())
+    nulls: tuple[Any, ...] = option(
+        'values that mean that there is nothing, such as `["", ".", "M", -9999]`; `"NaN"` is JSON\'s bare NaN, too', ()
+    )
     no_data: Path | None = option("JMESPath that is true of a body that says that there is nothing", None)
     limited: Path | None = option("JMESPath that is true of a body that says that we called too often", None)
     refused: Path | None = option("JMESPath that is true of a body that refuses: this is not of the plan", None)

@@ -7,6 +7,7 @@ source of the patterns, the IANA database (``tzdata``) of the zones.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -26,6 +27,9 @@ NAMED = ("iso", "iso_local", "date", *EPOCHS)
 _PATTERNS = {"iso_local": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d"}
 _DIGITS_OF_AN_INSTANT = 20  # beyond every epoch; a number of a billion digits would be written out
 _HOUR = timedelta(hours=1)
+_OFFSET = r"(Z|[+-]\d\d:?(?:\d\d)?)?"
+_END_OF_DAY = re.compile(rf"(.{{8,10}}[T ])24(:?00(?::?00(?:[.,]0+)?)?)?{_OFFSET}")
+_LEAP_SECOND = re.compile(r"(.{8,10}[T ]\d\d:?\d\d:?)60((?:[.,]\d+)?(?:Z|[+-]\d\d:?(?:\d\d)?)?)")
 _MOST_REPEATED = 3  # hours that a clock has ever been set back by
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An instant at which no part of a date or a time is the smallest that it can be, and the same with one part moved.
@@ -143,7 +147,7 @@ class TimeForm:
         try:
             wall = datetime.fromisoformat(value) if self.name == "iso" else self._parsed(value)
         except ValueError:
-            raise NoTime(f"{value!r} is no {self._described}") from None
+            wall = self._beyond(value)
         if wall.tzinfo is not None:
             return wall.astimezone(UTC)
         if _is_day(self.unit):
@@ -153,6 +157,38 @@ class TimeForm:
             times = "comes twice" if instants else "never comes"
             raise NoTime(f"{value!r} is a time that {times} by the clocks of {self.zone}")
         return instants[0]
+
+    def _beyond(self, value: str) -> datetime:
+        """A time that ends a day (24:00, ISO 8601) as the next midnight, and a leap second as the one behind it.
+
+        Raises ``NoTime``.
+        """
+        try:
+            if self.name == "iso":
+                if match := _END_OF_DAY.fullmatch(value):
+                    return datetime.fromisoformat(f"{match[1]}00{match[2] or ''}{match[3] or ''}") + timedelta(days=1)
+                if match := _LEAP_SECOND.fullmatch(value):
+                    return datetime.fromisoformat(f"{match[1]}59{match[2]}") + timedelta(seconds=1)
+            elif "%H" in self._pattern:
+                return self._beyond_pattern(value)
+        except ValueError:
+            pass
+        raise NoTime(f"{value!r} is no {self._described}")
+
+    def _beyond_pattern(self, value: str) -> datetime:
+        """The same of a pattern. Raises ``ValueError``."""
+        pattern = self._pattern
+        try:
+            midnight = pattern.replace("%H", "24").replace("%M", "00").replace("%S", "00")
+            return datetime.strptime(value, midnight) + timedelta(days=1)  # noqa: DTZ007 the zone comes after
+        except ValueError:
+            if "%S" not in pattern:
+                raise
+            return datetime.strptime(value, pattern.replace("%S", "60")) + timedelta(minutes=1)  # noqa: DTZ007
+
+    @property
+    def _pattern(self) -> str:
+        return _PATTERNS.get(self.name, self.name)
 
     def _parsed(self, value: str) -> datetime:
         return datetime.strptime(value, _PATTERNS.get(self.name, self.name))  # noqa: DTZ007 the zone comes after

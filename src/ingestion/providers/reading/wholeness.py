@@ -26,6 +26,7 @@ _MORE = {"hasmore", "hasnext", "hasnextpage", "more", "truncated", "istruncated"
 _ENVELOPES = {"pagination", "paging", "page", "pageinfo", "meta", "metadata", "links", "cursor", "responsemetadata"}
 _ERRORS = {"error", "errors", "errormessage", "fault", "exception"}
 _STATUSES = {"code", "status", "statuscode", "errorcode", "cod"}
+_MESSAGES = {"message", "msg", "detail", "details", "description", "reason", "info", "note", "title", "type", "success"}
 TOO_MANY = ("429", "418")
 
 
@@ -52,6 +53,12 @@ def limit_in(document: object) -> bool:
         if any(name in _STATUSES and str(value) in TOO_MANY for name, value in _entries(part)):
             return True
     return False
+
+
+def is_of_errors(name: str) -> bool:
+    """Whether a name is one by which errors tell of themselves: a code, a message, or the whole document."""
+    plain = "".join(filter(str.isalnum, name.lower()))
+    return plain in _STATUSES | _ERRORS | _MESSAGES or not plain
 
 
 def _said(document: object) -> Iterator[tuple[str, object]]:

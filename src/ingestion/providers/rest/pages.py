@@ -102,6 +102,7 @@ class PageReader:
             return self.ended("" if is_end else f"its page {number} was not given")
         self._replies.append(reply)
         self._bytes += reply.size
+        self._is_open |= reply.is_open
         self._note_repeated(of_page)
         self._of_last = sum(len(records) for records in of_page.values())
         self._empty = 0 if self._of_last else self._empty + 1

@@ -170,6 +170,10 @@ def _means(marker: object, value: object) -> bool:
     """Whether a value is a marker: a number is, however it is written, as a number or as text."""
     if isinstance(marker, bool) or isinstance(value, bool):
         return marker is value
+    if isinstance(value, Decimal) and not value.is_finite():  # a bare NaN, which equals nothing
+        return str(value).lower() == str(marker).lower()
+    if isinstance(marker, Decimal) and not marker.is_finite():
+        return isinstance(value, str) and value.lower() == str(marker).lower()
     if isinstance(marker, Decimal):
         try:
             return isinstance(value, str | int | Decimal) and Decimal(value) == marker

@@ -32,7 +32,7 @@ from core.errors import BadContract
 from ingestion.providers.answers import Broken, always
 from ingestion.providers.reading.classify import MAX_BODY
 from ingestion.providers.reading.headers import retry_after
-from ingestion.providers.reading.received import Received, received
+from ingestion.providers.reading.received import End, Received, received
 from ingestion.providers.transport.credential import Credential
 from ingestion.providers.transport.deadline import Deadline, bounded
 from ingestion.providers.transport.masking import BLOT, SHORTEST_SECRET, basic, blotted, silence_urls
@@ -195,6 +195,7 @@ class Web:
                 came_at = self._now()
                 try:
                     content = _body(response, deadline)
+                    end = _end_of(response, content)
                 finally:
                     response.close()
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -202,7 +203,7 @@ class Web:
                 error, HTTPError
             )
         masked = blotted(content, secret)
-        answer = received(response.status, response.headers, masked, request=asked, came_at=came_at)
+        answer = received(response.status, response.headers, masked, request=asked, came_at=came_at, end=end)
         if len(secret) < SHORTEST_SECRET:
             answer = replace(answer, body=content)
         return answer, answer.status in _RETRIED
@@ -277,6 +278,17 @@ def _body(response: BaseHTTPResponse, deadline: Deadline) -> bytes:
     if deadline.is_over:
         raise requests.ReadTimeout(f"no whole answer in {WHOLE_SECONDS} s")
     return b"".join(parts)[: MAX_BODY + 1]
+
+
+def _end_of(response: BaseHTTPResponse, content: bytes) -> End:
+    """Whether the body, read to its end, is known to be whole. What its length or its chunks say has been held."""
+    decoder = getattr(response, "_decoder", None)
+    streams = [getattr(part, "_obj", None) for part in getattr(decoder, "_decoders", [decoder])]
+    if content and any(getattr(stream, "eof", True) is False for stream in streams):
+        return "cut"
+    is_framed = getattr(response, "chunked", False) or getattr(response, "length_remaining", None) is not None
+    is_compressed = decoder is not None
+    return "told" if is_framed or is_compressed else "unknown"
 
 
 def prepared(url: str, query: Mapping[str, str]) -> str:

@@ -95,3 +95,40 @@ def test_zones_are_those_that_the_functions_carry_whatever_the_machine_has(tmp_p
     for name in ("localtime", "Mars/Olympus", "../UTC", ""):
         with pytest.raises(zoneinfo.ZoneInfoNotFoundError):
             zone_of(name)
+
+
+@pytest.mark.parametrize(
+    ("form", "zone", "text", "instant"),
+    [
+        ("iso", "UTC", "1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"),  # RFC 3339, 5.8
+        ("iso", "UTC", "1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),  # RFC 3339, 5.8
+        ("iso", "UTC", "1985-04-12T24:00:00", "1985-04-13T00:00:00Z"),  # ISO 8601:2004, 4.2.3
+        ("iso", "UTC", "19850412T240000Z", "1985-04-13T00:00:00Z"),
+        ("iso", "UTC", "1985-04-12T24:00", "1985-04-13T00:00:00Z"),
+        ("iso", "UTC", "1985-04-12 24:00:00.000+01:00", "1985-04-12T23:00:00Z"),
+        ("iso_local", "Europe/Zurich", "2026-03-28T24:00:00", "2026-03-28T23:00:00Z"),
+        ("%Y%m%d%H", "UTC", "2026022824", "2026-03-01T00:00:00Z"),
+        ("%d.%m.%Y %H:%M", "UTC", "31.12.2026 24:00", "2027-01-01T00:00:00Z"),
+        ("%Y-%m-%d %H:%M:%S", "UTC", "2016-12-31 23:59:60", "2017-01-01T00:00:00Z"),
+    ],
+)
+def test_the_end_of_a_day_and_a_leap_second_are_instants(form: str, zone: str, text: str, instant: str) -> None:
+    assert TimeForm(form, zone).read(text) == datetime.fromisoformat(instant)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("iso", "1985-04-12T24:01:00Z"),
+        ("iso", "1985-04-12T24:00:01Z"),
+        ("iso", "1985-04-12T25:00:00Z"),
+        ("iso", "1985-04-12T23:59:61Z"),
+        ("iso", "9999-12-31T24:00:00Z"),
+        ("%Y%m%d%H", "2026022825"),
+        ("%d.%m.%Y %H:%M", "31.12.2026 24:01"),
+        ("date", "2026-02-29"),
+    ],
+)
+def test_what_lies_beyond_them_is_no_instant(form: str, text: str) -> None:
+    with pytest.raises(NoTime):
+        TimeForm(form).read(text)

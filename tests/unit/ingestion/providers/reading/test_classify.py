@@ -11,7 +11,7 @@ from core.feeds.rest.spec import read_spec
 from core.time import at_epoch
 from ingestion.providers.answers import NotEntitled
 from ingestion.providers.reading.classify import Reply, class_of, classify
-from ingestion.providers.reading.received import received
+from ingestion.providers.reading.received import End, received
 from ingestion.providers.rest.verdict import judge_history, judge_live
 
 RULES: dict[str, Any] = {
@@ -94,3 +94,69 @@ def test_a_csv_is_read_whole_or_not_at_all(body: str, expected: str) -> None:
     assert judged == {"reply": "data" if "3600" in body else "no data"}.get(
         expected if "error" not in body else "", "broken"
     )
+
+
+def judged(body: bytes, *, end: End = "told", content_type: str = "", **call: Any) -> Any:
+    history = {"path": "/h", "query": {"f": "{start}", "t": "{end}"}, "time": "t", "fields": {"v": "v"}, **call}
+    spec = read_spec({"url": "https://x", "time": "epoch_seconds", "history": history})
+    saved = received(200, {"Date": DATE, "Content-Type": content_type}, body, request="saved", end=end)
+    return judge_history(spec, "x", [saved], start=at_epoch(0), end=at_epoch(7200), every=3600)
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "windows-1252", "utf-16-le", "UTF-8", "no-such", ""])
+def test_a_text_is_read_by_its_charset_and_spoils_no_other_cell(charset: str) -> None:
+    """ "Z\u00fcrich" in a column that nobody takes made each answer of a station broken."""
+    text = "t,ort,v\n0,Z\u00fcrich,1.5\n3600,Bern,2.5\n"
+    known = charset if charset not in ("no-such", "") else "latin-1"
+    answer = judged(text.encode(known), content_type=f"text/csv; charset={charset}", format="csv")
+    assert [point.values["v"] for point in answer.points] == ["1.5", "2.5"]
+    taken = judged(text.encode(known), content_type=f"text/csv; charset={charset}", format="csv", fields={"v": "ort"})
+    places = [point.values["v"] for point in taken.points]
+    assert places == (["Z\u00fcrich", "Bern"] if known == charset else ["Bern"])
+    document = b'[{"t": 0, "ort": "Z\xfcrich", "v": 1}]'
+    said = judged(document, content_type="application/json; charset=ISO-8859-1", fields={"v": "ort"})
+    assert [point.values["v"] for point in said.points] == ["Z\u00fcrich"]
+
+
+@pytest.mark.parametrize(
+    ("body", "end", "values"),
+    [
+        ("t,v\n0,187.25\n3600,19", "unknown", ["187.25"]),
+        ("t,v\n0,187.25\n3600,191.75", "unknown", ["187.25", "191.75"]),  # no line's end is no cut
+        ("t,v\n0,187.25\n3600,19\n", "unknown", ["187.25", "19"]),
+        ("t,v\n0,187.25\n3600,19", "told", ["187.25", "19"]),
+        ("v,t,unit\n1,0,USD\n2,3600,USD", "unknown", ["1", "2"]),
+        ("v,t,unit\n1,0,USD\n2,3600,U", "unknown", ["1", "2"]),  # of a column that nobody takes
+        ("t,v\n0,187.25\n3600,19", "cut", None),
+    ],
+)
+def test_a_number_that_a_lost_connection_cut_is_no_value(body: str, end: End, values: list[str] | None) -> None:
+    answer = judged(body.encode(), end=end, format="csv")
+    assert class_of(answer)[0] == ("broken" if values is None else "data")
+    if values is not None:
+        assert ([point.values["v"] for point in answer.points], answer.partial) == (values, "")
+
+
+@pytest.mark.parametrize("marker", [float("nan"), "NaN"])
+def test_a_bare_nan_is_nothing_where_the_contract_says_so(marker: object) -> None:
+    body = b'[{"t": 0, "v": NaN}, {"t": 3600, "v": 2}]'
+    assert [point.values["v"] for point in judged(body, nulls=[marker]).points] == [2]
+    assert judged(body, nulls=[marker]).bad == ()
+    assert [point.values["v"] for point in judged(b'[{"t": 0, "v": "NaN"}]', nulls=[-9999, "M"]).points] == ["NaN"]
+
+
+@pytest.mark.parametrize(
+    ("document", "fields", "expected"),
+    [
+        ('{"code": "418", "value": 3.5}', {"v": "value"}, "reply"),  # ISO 3166: Laos
+        ('{"code": "418", "currency": "LAK"}', {"code": "code", "v": "currency"}, "reply"),
+        ('{"code": 429, "message": "You have run out of API credits", "status": "error"}', {"v": "values"}, "limited"),
+        ('{"code": 429, "message": "no"}', {"v": "value", "message": "message"}, "limited"),
+        ('{"error": {"code": 429}}', {"v": "value"}, "limited"),
+    ],
+)
+def test_a_record_whose_code_is_418_is_no_limit(document: str, fields: dict[str, str], expected: str) -> None:
+    spec = read_spec({"url": "https://x", "live": {"path": "/x", "fields": fields}})
+    assert spec.live is not None
+    answer = classify(received(200, {"Date": DATE}, document.encode(), request="saved"), spec.live)
+    assert ("reply" if isinstance(answer, Reply) else class_of(answer)[0]) == expected

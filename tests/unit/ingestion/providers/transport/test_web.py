@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +28,7 @@ from ingestion.providers import answers
 from ingestion.providers.answers import Broken, Limited, NotEntitled
 from ingestion.providers.reading.classify import MAX_BODY, PlainRules, Reply, classify
 from ingestion.providers.reading.exact_json import read_exact
+from ingestion.providers.reading.received import Received
 from ingestion.providers.transport.credential import Credential
 from ingestion.providers.transport.web import Signing, Web, prepared
 
@@ -381,3 +384,44 @@ def test_numbers_keep_their_digits() -> None:
         "b": Decimal("1E-7"),
         "c": Decimal("12345678901234567890.123456789"),
     }
+
+
+_LINES = b"t,v\n0,187.25\n3600,191.75\n"
+_ZIPPED = gzip.compress(_LINES)
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent", "end"),
+    [
+        ("", _LINES, "unknown"),
+        ("", _LINES[:-8], "unknown"),
+        ("Content-Encoding: gzip", _ZIPPED, "told"),
+        ("Content-Encoding: gzip", _ZIPPED + _ZIPPED, "told"),  # RFC 1952, 2.2: members one after the other
+        ("Content-Encoding: gzip", _ZIPPED[:-8], "cut"),  # without its CRC and length
+        ("Content-Encoding: gzip", _ZIPPED[:-12], "cut"),
+        ("Content-Encoding: deflate", zlib.compress(_LINES), "told"),
+        ("Content-Encoding: deflate", zlib.compress(_LINES)[:-4], "cut"),
+        ("Content-Encoding: gzip, gzip", gzip.compress(_ZIPPED), "told"),
+        (f"Content-Length: {len(_LINES)}", _LINES, "told"),
+        ("Transfer-Encoding: chunked", b"%x\r\n%s\r\n0\r\n\r\n" % (len(_LINES), _LINES), "told"),
+        ("Content-Encoding: gzip\r\nContent-Length: 0", b"", "told"),
+    ],
+)
+def test_an_answer_says_whether_its_end_is_known(headers: str, sent: bytes, end: str) -> None:
+    """RFC 9112, 6.3 and 8: a body without a length ends with its connection; a stream of gzip has an end."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connected, _ = listening.accept()
+            with connected:
+                connected.recv(65_536)
+                connected.sendall(f"HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}".rstrip().encode() + b"\r\n\r\n")
+                connected.sendall(sent)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        web = Web(f"http://127.0.0.1:{listening.getsockname()[1]}", signing=Signing(), credential=None)
+        answer = web.ask("/x", {})
+        server.join()
+    assert isinstance(answer, Received), answer
+    assert answer.end == end
