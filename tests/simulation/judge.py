@@ -216,6 +216,16 @@ class Judge:
             self.say(f"certificate {claims['number']} of {claims['dataset']} does not add up")
         if claims["dataset"] == FEED:
             self._see_window(claims)
+        else:
+            self._see_slice(claims)
+
+    def _see_slice(self, claims: Mapping[str, Any]) -> None:
+        """No slice of a database is certified while a transaction is open that may have rows in it."""
+        end = datetime.fromisoformat(claims["end"])
+        self.counts["certified slices"] += 1
+        for transaction in self.cloud.database.open:
+            if transaction.began < end and end.year < 9999:  # the whole of a table is as it was when it was verified
+                self.say(f"certificate {claims['number']} ends at {end}, a transaction is open since {transaction.began}")
 
     def _see_window(self, claims: Mapping[str, Any]) -> None:
         start, end = (int(datetime.fromisoformat(claims[name]).timestamp()) for name in ("start", "end"))

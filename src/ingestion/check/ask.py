@@ -48,6 +48,7 @@ from core.warehouse.order import as_array, one_zero
 from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
+from ingestion.extract.table import horizon_of
 
 BLOCK_BYTES = 4 << 20
 MOST_OTHERS = 2_000  # relations beside the contract's that are named
@@ -86,11 +87,19 @@ def _described(extraction: Extraction) -> dict[str, Any]:
 
 
 def _waits(extraction: Extraction, name: str, since: str, asked: FindWaiting) -> bool:
-    """Whether rows of a table wait for their extraction; so they do where it shows nothing of itself."""
+    """Whether rows of a table wait for their extraction, or may come yet; so they do where it shows nothing of itself.
+
+    What a transaction that is still open writes is not visible, and may lie before any instant that is past the safe
+    horizon. The horizon is asked for before the rows: what ends meanwhile shows in one or the other.
+    """
     try:
-        session, reading = extraction.reading(name)
-        extraction.engine.catch_up(session)
+        promised = extraction.promised([extraction.table(name)])
+        session, reading = promised.session, extraction.reading_of(promised.catalog, name)
         start, until = Position(parse_instant(since), asked.after.get(name)), parse_instant(asked.until)
+        horizon = horizon_of(promised.bound, reading, extraction.source)
+        if horizon is None or horizon < until:
+            return True
+        extraction.engine.catch_up(session)
         return reading.has_rows_between(session, start, until, seconds=extraction.statement_seconds)
     except (InvalidData, PipelineBug, StatementTimeOut):
         return True

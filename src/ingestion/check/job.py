@@ -17,7 +17,6 @@ from core.audit.key_values import Key, canonical_keys
 from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, RepairOutcome, read_job, write_outcome
 from core.errors import InvalidData, StarmendError, TransientFailure
 from core.landing.ingest_objects import Position
-from core.landing.state import safe_horizon
 from core.landing.whereabouts import repair_name
 from core.ports import ObjectStore
 from core.time import parse_instant
@@ -26,6 +25,7 @@ from ingestion.engines.port import RowReader
 from ingestion.extract.flow import Extraction, Promised
 from ingestion.extract.parameters import read_stored
 from ingestion.extract.repair import Repaired, extract_interval_again, extract_keys, store_lines
+from ingestion.extract.table import horizon_of
 
 MOMENT = timedelta(microseconds=1)  # the shortest time that a timestamp of the warehouse can tell
 
@@ -163,12 +163,10 @@ def checked_horizon(extraction: Extraction, promised: Promised, reading: RowRead
     source, bound, place = extraction.source, promised.bound, reading.table.name
     if source.lookback:  # then the bound is the clock alone, which waits for no replica
         extraction.engine.catch_up(promised.session)
-    if bound.lags or (bound.at is None and not reading.table.by_keys):
+    horizon = horizon_of(bound, reading, source)
+    if bound.lags or (horizon is None and not reading.table.by_keys):
         raise TransientFailure("take horizon", place, bound.reason, "The next attempt tries again")
-    if bound.at is None or reading.table.by_keys:
-        return bound.now
-    margin = timedelta(seconds=source.margin)
-    return safe_horizon(bound.at, margin=margin, precision=reading.precision)
+    return bound.now if horizon is None or reading.table.by_keys else horizon
 
 
 def _newest(extraction: Extraction, table: str) -> int:

@@ -191,14 +191,15 @@ class Extraction:
 
         Raises ``UnknownTable`` or ``MissingColumns``.
         """
-        connected = self.connected([self._table(name)])
+        connected = self.connected([self.table(name)])
         return connected.session, self.reading_of(connected.catalog, name)
 
     def reading_of(self, catalog: Catalog, name: str) -> TableReading:
         """The columns by which a table of a catalog is read. Raises ``UnknownTable`` or ``MissingColumns``."""
-        return catalog.reading(self._table(name), timezone=self.source.timezone)
+        return catalog.reading(self.table(name), timezone=self.source.timezone)
 
-    def _table(self, name: str) -> SourceTable:
+    def table(self, name: str) -> SourceTable:
+        """A table of the contract. Raises ``UnknownTable``."""
         try:
             return self.contract.source_table(name)
         except KeyError as error:

@@ -70,6 +70,12 @@ class Interval:
         return self.start.at.tzinfo is not None and self.start.at >= self.until
 
 
+def horizon_of(bound: Bound, reading: RowReader, source: Database) -> datetime | None:
+    """The safe horizon of one table, before which no row can come any more; None while it must not move."""
+    margin = timedelta(seconds=source.margin)
+    return safe_horizon(bound.at, margin=margin, precision=reading.precision) if bound.at else None
+
+
 def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: Database) -> Interval | None:
     """The interval to read; None where the horizon must not move and nothing older is left.
 
@@ -85,9 +91,7 @@ def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: D
     if reading.written_elsewhere and not source.lookback:
         remedy = "Name the server that writes them in the secret, or choose a `lookback` in the contract"
         raise PipelineBug("take horizon", place, reading.written_elsewhere, remedy)
-    margin = timedelta(seconds=source.margin)
-    precision = reading.precision
-    horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None
+    horizon = horizon_of(bound, reading, source)
     if state.cut and state.newest is not None:
         until = _end_of_cut(state.newest.interval_to, bound, horizon, lookback=source.lookback)
         return Interval(state.position, until) if until else None

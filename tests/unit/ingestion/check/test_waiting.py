@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.support.extraction import (
@@ -79,3 +79,21 @@ def test_a_table_that_does_not_answer_in_time_waits_and_the_others_are_asked() -
         finally:
             holder.rollback()
             holder.close()
+
+
+def test_a_quiet_table_waits_for_what_an_open_transaction_may_have_written_before_the_instant() -> None:
+    """Its rows bear its start (``now()`` is that of the transaction), and nobody sees them until it commits."""
+    with scratch_database(LEDGER_SQL) as database:
+        sandbox = extraction_sandbox(contract_of(LEDGER), secret=database.secret())
+        writer = database.connect(autocommit=False)
+        cursor = writer.cursor()
+        cursor.execute("INSERT INTO ledger (note, last_updated) VALUES ('x', now()) RETURNING now()")
+        ((began,),) = cursor.fetchall()
+        before, after = began - timedelta(minutes=5), began + timedelta(milliseconds=1)
+        try:
+            for until, waiting in [(before, []), (after, ["ledger"])]:
+                question = FindWaiting("shop", {"ledger": format_instant(EPOCH)}, format_instant(until))
+                assert answer(sandbox.extraction, question_to_data(question), sandbox.objects) == {WAITING: waiting}
+        finally:
+            writer.rollback()
+            writer.close()
