@@ -1,7 +1,8 @@
 """Command lines that documents tell people to type, found and held against the command lines that there are.
 
-Those of starmend are parsed as it parses them, targets and variables of make are looked up in the Makefile, and
-operations and options of aws in the descriptions of the services that AWS publishes with its SDK.
+Those of starmend are parsed as it parses them, targets and variables of make are looked up in the Makefile, resources
+of terraform in its files, and operations and options of aws in the descriptions of the services that AWS publishes with
+its SDK.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def _problem(words: Sequence[str], *, whole: bool) -> str:
             return _of_aws(rest, whole=whole)
         case "starmend-reader":
             return _of_the_reader(rest)
+        case "terraform":
+            return _of_terraform(rest)
         case known if known in OTHERS | SHELL:
             return ""
         case other:
@@ -128,6 +131,16 @@ def _of_the_reader(words: Sequence[str]) -> str:
     except SystemExit:
         return said.getvalue().strip().splitlines()[-1]
     return ""
+
+
+def _of_terraform(words: Sequence[str]) -> str:
+    """What of ``terraform -chdir=FOLDER state rm ADDRESS...`` is not there: a folder, or a resource of its files."""
+    folder, *rest = words
+    files = sorted((ROOT / folder.removeprefix("-chdir=")).glob("*.tf"))
+    if not folder.startswith("-chdir=") or not files or rest[:2] != ["state", "rm"]:
+        return f"what is {' '.join(words[:3])}?"
+    resources = re.findall(r'^resource "(\w+)" "(\w+)"', "\n".join(map(Path.read_text, files)), re.MULTILINE)
+    return next((f"no resource {address}" for address in rest[2:] if tuple(address.split(".")) not in resources), "")
 
 
 def _choices(words: Sequence[str]) -> Iterator[list[str]]:
