@@ -225,7 +225,9 @@ class Judge:
         self.counts["certified slices"] += 1
         for transaction in self.cloud.database.open:
             if transaction.began < end and end.year < 9999:  # the whole of a table is as it was when it was verified
-                self.say(f"certificate {claims['number']} ends at {end}, a transaction is open since {transaction.began}")
+                self.say(
+                    f"certificate {claims['number']} ends at {end}, a transaction is open since {transaction.began}"
+                )
 
     def _see_window(self, claims: Mapping[str, Any]) -> None:
         start, end = (int(datetime.fromisoformat(claims[name]).timestamp()) for name in ("start", "end"))
