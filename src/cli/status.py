@@ -41,7 +41,7 @@ def status(
     """Say whether all is complete, and until when each table is.
 
     By the auditor's own rows of the last two months. Exits with 1 where something is missing, alarmed, older than
-    promised, was never audited, or could not be read.
+    promised, not audited lately or ever, or could not be read.
     """
     from auditor.changes.progress import change_progress
     from auditor.standing.reading import read_standing
@@ -156,6 +156,7 @@ def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[
         "alarms": list(dataset.alarms),
         "silences": dict(dataset.silences),
         "paused": dataset.paused or None,
+        "silent_since": iso(dataset.silent_since) if dataset.silent_since is not None else None,
         "next_audit": iso(dataset.next_audit) if dataset.next_audit is not None else None,
         "tables": [
             {

@@ -12,17 +12,18 @@ from typing import Literal
 
 from auditor.page import words
 from auditor.standing.whole import is_whole
+from core.time import iso
 
 State = Literal[
-    "alarmed", "halted", "canary_failed", "late", "unplaced", "held", "outdated", "repairing", "unaudited", "unread",
-    "paused", "uncertified", "complete",
+    "alarmed", "halted", "canary_failed", "silent", "late", "unplaced", "held", "outdated", "repairing", "unaudited",
+    "unread", "paused", "uncertified", "complete",
 ]  # fmt: skip
 # From worst to best. Somebody should look at the first ones; the others end by themselves, or were wanted.
 STATES: tuple[State, ...] = (
-    "alarmed", "halted", "canary_failed", "late", "unplaced", "held", "outdated", "repairing", "unaudited", "unread",
-    "paused", "uncertified", "complete",
+    "alarmed", "halted", "canary_failed", "silent", "late", "unplaced", "held", "outdated", "repairing", "unaudited",
+    "unread", "paused", "uncertified", "complete",
 )  # fmt: skip
-LOOK_AT: frozenset[State] = frozenset({"alarmed", "halted", "canary_failed", "late", "unplaced", "held"})
+LOOK_AT: frozenset[State] = frozenset({"alarmed", "halted", "canary_failed", "silent", "late", "unplaced", "held"})
 WHOLE: frozenset[State] = frozenset({"paused", "uncertified", "complete"})  # nothing is missing that is owed
 
 
@@ -36,7 +37,8 @@ class Facts:
     tables are under the new contract, a sentence each. ``stale`` are tables that are older than promised. ``canary`` is
     whether the newest gap planted in it was healed (None: it is no canary, or nothing can be told). ``unread`` are
     parts that could not be read: then nothing is known to be whole. ``held`` says which partitions are held, why and by
-    whom; what they lack is not among the ``missing``.
+    whom; what they lack is not among the ``missing``. ``silent_since`` is when the last audit ended, where others
+    should have by now.
     """
 
     dataset: str
@@ -57,6 +59,7 @@ class Facts:
     canary: bool | None = None
     unread: int = 0
     audited_at: int | None = None
+    silent_since: int | None = None
     next_audit: int | None = None
     fine_since: int | None = None
     held: tuple[str, ...] = ()
@@ -108,6 +111,14 @@ def _canary(facts: Facts) -> Condition | None:
     return Condition(
         "canary_failed", text, "Nothing mends that by itself: look at the auditor's executions, and at the runbook"
     )
+
+
+def _silent(facts: Facts) -> Condition | None:
+    if facts.silent_since is None:
+        return None
+    text = f"Not audited since {iso(facts.silent_since)}: of what came after that nobody knows"
+    doing = "Nothing audits it: look at its schedule and at the auditor's executions; at once: starmend heal"
+    return Condition("silent", text, doing, facts.silent_since)
 
 
 def _late(facts: Facts) -> Condition | None:
@@ -189,6 +200,7 @@ def _is_whole(facts: Facts) -> bool:
         held=facts.held,
         changes=facts.changes,
         audited=facts.audited_at is not None,
+        silent_since=facts.silent_since,
         halts=facts.halts,
         unplaced=facts.unplaced,
         unread=facts.unread,
@@ -196,7 +208,9 @@ def _is_whole(facts: Facts) -> bool:
     )
 
 
-_RULES = (_alarmed, _halted, _canary, _late, _unplaced, _held, _outdated, _repairing, _unaudited, _unread, _paused)
+_RULES = (
+    _alarmed, _halted, _canary, _silent, _late, _unplaced, _held, _outdated, _repairing, _unaudited, _unread, _paused,
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- all datasets

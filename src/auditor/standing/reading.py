@@ -16,6 +16,7 @@ from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import read_silences
 from auditor.repairs.cause_memory import ROOT as CAUSES
 from auditor.repairs.cause_memory import understood
+from auditor.standing.silent import silent_since
 from auditor.standing.standing import DatasetStanding, standings
 from core.contract.model import Contract, Database
 from core.json import object_if_any
@@ -48,6 +49,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
         stale=() if pause else tuple(stale),
         silences={name: str(silence) for name, silence in read_silences(records, dataset, now=now).items()},
         paused=str(pause) if pause else "",
+        silent_since=silent_since(records, dataset, last, now=now),
     )
 
 

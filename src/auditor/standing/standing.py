@@ -46,7 +46,8 @@ class DatasetStanding:
     """A dataset's tables, the causes that its admins were called for, and when it is audited next.
 
     ``silences`` says of causes, open or not, that they are silenced, in words; ``paused`` of the dataset, empty
-    where it is not. ``changes`` say how far tables are under a new contract, a sentence each.
+    where it is not. ``changes`` say how far tables are under a new contract, a sentence each. ``silent_since`` is when
+    the last audit ended, where others should have by now.
     """
 
     dataset: str
@@ -57,6 +58,7 @@ class DatasetStanding:
     silences: Mapping[str, str] = field(default_factory=dict)
     paused: str = ""
     changes: tuple[str, ...] = ()
+    silent_since: int | None = None
 
     @property
     def missing(self) -> int:
@@ -83,6 +85,7 @@ class DatasetStanding:
             held=self.held,
             changes=self.changes,
             audited=not self.never_audited,
+            silent_since=self.silent_since,
         )
 
 
@@ -160,6 +163,8 @@ def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) 
         if never := dataset.never_audited:
             whole = len(never) == len(dataset.tables)
             problems.append(f"{dataset.dataset if whole else ', '.join(never)} never audited")
+        if dataset.silent_since is not None:
+            problems.append(f"{dataset.dataset} not audited since {iso(dataset.silent_since)}")
     windows, certified = sum(table.windows for table in tables), sum(table.certified for table in tables)
     covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"
     if paused := [dataset.dataset for dataset in datasets if dataset.paused]:

@@ -13,6 +13,7 @@ def is_whole(
     held: Sized,
     changes: Sized,
     audited: bool,
+    silent_since: int | None = None,
     halts: int = 0,
     unplaced: int = 0,
     unread: int = 0,
@@ -21,7 +22,8 @@ def is_whole(
     """Whether nothing that is owed is missing, and nobody need look at anything; not yet certified, it may be.
 
     ``changes`` are tables of which partitions are still made as an earlier contract said: what they hold is not what
-    the deployed one promises. ``canary`` is whether the gap that was planted last was healed, where one was.
+    the deployed one promises. ``silent_since`` is when the last audit ended, where others should have by now: of what
+    came since nobody knows. ``canary`` is whether the gap that was planted last was healed, where one was.
     """
     amiss = any(map(len, (alarms, stale, held, changes))) or any((missing, halts, unplaced, unread))
-    return audited and not amiss and canary is not False
+    return audited and silent_since is None and not amiss and canary is not False

@@ -33,6 +33,7 @@ from auditor.page.reading.windows import (
 )
 from auditor.page.report import Alarm, DatasetView, Freshness, Halt, Processed, Progress, Report, WindowView
 from auditor.page.tables import TableView
+from auditor.standing.silent import silent_since
 from auditor.state import DatasetState, read_state
 from core.contract.model import Contract, Feed
 from core.evolution.deployments import read_deployments
@@ -58,6 +59,8 @@ class _Dataset:
     coverage: FeedView | None = None
     windows: tuple[WindowView, ...] = ()
     known: tuple[Known, ...] = field(default=())
+    audited_at: int | None = None
+    silent_since: int | None = None
     unread: int = 0
 
 
@@ -138,6 +141,9 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
         canary = notes.unless(f"canary {name}", None, canary_healed, sources.services, name, now=now)
     pause: Pause | None = notes.unless(f"pauses of {name}", None, _pause, sources, name)
     deployed = notes.unless(f"deployments of {name}", None, _deployed, sources, name) if changes else None
+    ended = [*(epoch(row["audited_at"]) for row in rows), *(epoch(entry.ended_at) for entry in journal)]
+    last = max(ended, default=None)
+    silent = notes.unless(f"last audit of {name}", None, silent_since, records, name, last, now=now)
     return _Dataset(
         contract,
         rows,
@@ -152,6 +158,8 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
         coverage=covered[0],
         windows=seen[0],
         known=tuple(known),
+        audited_at=last,
+        silent_since=silent,
         unread=len(notes.texts) - before,
     )
 
@@ -199,8 +207,7 @@ def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
     """What the conditions of a dataset follow from."""
     pause, coverage = dataset.pause, dataset.coverage
     alarms = {alarm.name: epoch(alarm.since) for alarm in dataset.alarms if alarm.open}
-    audited = [*(epoch(row["audited_at"]) for row in dataset.rows), *(epoch(e.ended_at) for e in dataset.journal)]
-    last = max(audited, default=None)
+    last = dataset.audited_at
     unplaced = max(
         sum(entry.unplaced for entry in dataset.entries.values()),
         sum(alarm.count for alarm in dataset.alarms if alarm.open and alarm.name == "unplaced_row"),
@@ -219,6 +226,7 @@ def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
         canary=dataset.canary,
         unread=dataset.unread,
         audited_at=last,
+        silent_since=dataset.silent_since,
         next_audit=None if last is None else max(last + AUDITED_EVERY, span.now),
         fine_since=fine_since(dataset.journal),
         held=_held(dataset),

@@ -2,7 +2,7 @@
 // Numbers, times and states as the page writes them. All times are UTC.
 
 const STATE_WORDS = {
-  alarmed: ["!", "alarmed"], halted: ["■", "halted"], canary_failed: ["✗", "canary failed"], late: ["◔", "late"],
+  alarmed: ["!", "alarmed"], halted: ["■", "halted"], canary_failed: ["✗", "canary failed"], silent: ["○", "not audited lately"], late: ["◔", "late"],
   unplaced: ["?", "unplaced rows"], held: ["⊘", "held"], outdated: ["↻", "outdated contract"], repairing: ["…", "repairing"],
   unaudited: ["○", "not audited yet"], unread: ["?", "could not be read"], paused: ["‖", "paused"], uncertified: ["◐", "not all certified"],
   complete: ["✓", "complete"],

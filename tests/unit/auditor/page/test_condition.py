@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 from hypothesis import given
@@ -28,6 +29,8 @@ def test_each_state_follows_from_what_is_known() -> None:
     assert states(held=("fact_quote/a is held: why",)) == ["held"]
     assert states(held=("fact_quote/a is held: why",), missing=3) == ["held", "repairing"]
     assert states(canary=False) == ["canary_failed"]
+    assert states(silent_since=1000) == ["silent"]
+    assert states(silent_since=1000, paused="paused since then by ann") == ["silent", "paused"]
     assert states(canary=True) == states(canary=None) == ["complete"]
     assert states(audited_at=None, windows=0, certified=0) == ["unaudited"]
     assert states(audited_at=None, windows=0, certified=0, unread=1) == states(unread=2) == ["unread"]
@@ -37,6 +40,11 @@ def test_a_pause_and_a_contract_that_changes_leave_the_rest_to_be_said_too() -> 
     assert states(paused="paused since then by ann") == ["paused", "complete"]
     assert states(changes=("fact_quote: 14 of 36 months under the new contract",)) == ["outdated", "complete"]
     assert states(paused="paused since then by ann", missing=2) == ["repairing", "paused"]
+
+
+def test_every_state_has_a_sign_and_words_on_the_page() -> None:
+    words = (files("auditor.page") / "templates" / "words.js").read_text()
+    assert [state for state in STATES if f"  {state}: [" not in words and f" {state}: [" not in words] == []
 
 
 def test_a_condition_says_since_when_and_how_far() -> None:
@@ -88,6 +96,7 @@ FACTS = st.builds(
     canary=st.sampled_from((None, True, False)),
     unread=st.integers(0, 1),
     audited_at=st.sampled_from((None, 5)),
+    silent_since=st.sampled_from((None, None, 5)),
 )
 
 
@@ -100,7 +109,7 @@ def test_whatever_is_known_nothing_that_is_missing_is_called_complete(datasets: 
         assert order == sorted(set(order)), "the worst first, each once"
         names = {condition.state for condition in said}
         broken = facts.missing or facts.overdue or facts.alarms or facts.halts or facts.unplaced or facts.stale
-        broken = broken or facts.held
+        broken = broken or facts.held or facts.silent_since is not None
         is_known = facts.audited_at is not None and not facts.unread
         assert bool(broken or facts.canary is False or facts.changes or not is_known) == (said[0].state not in WHOLE)
         assert not ((broken or facts.unread) and "complete" in names)

@@ -346,11 +346,22 @@ def test_windows_of_databases_are_shown_where_they_overlap_the_range_whenever_th
 
 def test_of_rows_that_no_time_bounds_the_newest_day_says_what_is_so(one: FeedSimulation) -> None:
     for day, missing in (("2026-11-18", 3), ("2026-11-20", 1), ("2026-11-19", 2)):
-        of_all = a_window(iso(0), iso(ALWAYS[1]), missing=missing, status="open", audited=f"{day}T12:00:00Z")
+        of_all = a_window(iso(0), iso(ALWAYS[1]), missing=missing, status="open", audited=f"{day}T14:00:00Z")
         write_row(one, of_all, day=day)
     view = sales(one)
     assert [window.counts.missing for window in view.windows] == [1]
     assert [condition.state for condition in view.conditions] == ["repairing"]
+
+
+def test_a_dataset_that_nobody_audits_any_more_is_not_complete(one: FeedSimulation) -> None:
+    write_row(one, a_window("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", audited="2026-11-20T09:00:00Z"))
+    view = sales(one)
+    assert [condition.state for condition in view.conditions] == ["silent"]
+    assert view.conditions[0].text.startswith("Not audited since 2026-11-20T09:00:00Z")
+    change_pauses(
+        one.lake.records, "sales", lambda pauses: pauses.paused(int(one.now.timestamp()), by="ann", reason="")
+    )
+    assert [condition.state for condition in sales(one).conditions] == ["silent", "paused"], "audits go on in a pause"
 
 
 def test_the_counts_of_a_database_add_up(one: FeedSimulation) -> None:

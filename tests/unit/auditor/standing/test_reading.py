@@ -9,9 +9,13 @@ from tests.fakes.objects import MemoryObjects
 from tests.support.lake import shipped_contracts
 
 from auditor.evidence.completeness import completeness_key
+from auditor.evidence.journal import Entry, write_entry
 from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import Cause
 from auditor.standing.reading import read_standing
+from auditor.standing.silent import WITHIN
+from auditor.standing.standing import verdict
+from core.evolution.deployments import record_deployment
 from core.time import epoch, iso
 
 NOW = epoch("2026-11-21T09:00Z")
@@ -45,3 +49,27 @@ def test_of_what_was_never_audited_nothing_is_known() -> None:
     standing = read_standing(MemoryObjects(), shipped_contracts().dataset("sales"), now=NOW)
     assert {table.audited_at for table in standing.tables} == {None}
     assert standing.next_audit is None
+
+
+def test_what_was_audited_long_ago_is_not_complete_but_where_nothing_was_ever_to_run() -> None:
+    store, contracts = MemoryObjects(), shipped_contracts()
+    contract = contracts.dataset("quotes")
+    subject, start, audited = contract.needed_source.tables[0].name, NOW - 7200, NOW - 3600
+    row = {
+        "subject": subject, "window_start": iso(start), "window_end": iso(start + 3600), "status": "certified",
+        "missing": 0, "audited_at": iso(audited),
+    }  # fmt: skip
+    put(store, completeness_key("quotes", start, subject=subject), row)
+    assert read_standing(store, contract, now=audited + WITHIN).is_whole
+    later = audited + WITHIN + 1
+    standing = read_standing(store, contract, now=later)
+    assert not standing.is_whole
+    assert verdict([standing]).text.startswith(f"incomplete: quotes not audited since {iso(audited)}. ")
+    write_entry(store, Entry("quotes", "a-quiet-one", iso(audited + 1800)))  # it had no window to write of
+    assert read_standing(store, contract, now=later).is_whole
+    later += 9 * 86_400
+    assert read_standing(store, contract, now=later).silent_since == audited
+    record_deployment(store, contracts, "quotes", now=NOW, collecting=False)
+    assert read_standing(store, contract, now=later).is_whole, "its audits are given by hand"
+    record_deployment(store, contracts, "quotes", now=NOW, collecting=True)
+    assert not read_standing(store, contract, now=later).is_whole

@@ -34,11 +34,14 @@ def _dataset(chance: random.Random, name: str) -> tuple[Facts, DatasetStanding]:
     paused = chance.choice(["", "paused since then by ann"])
     audited = chance.choice([1000] * 8 + [None])
     certified = chance.randint(3, 4)
+    silent = chance.choice([None] * 6 + [audited])
     facts = Facts(
         name, windows=4, certified=certified, missing=missing, overdue=overdue, alarms=dict.fromkeys(alarms),
-        held=held, stale=stale, changes=changes, paused=paused, audited_at=audited,
+        held=held, stale=stale, changes=changes, paused=paused, audited_at=audited, silent_since=silent,
     )  # fmt: skip
     table = Standing(
         name, "quote", windows=4, certified=certified, missing=missing, audited_at=audited, held=held
     )  # fmt: skip
-    return facts, DatasetStanding(name, (table,), alarms, stale=stale, changes=changes, paused=paused)
+    return facts, DatasetStanding(
+        name, (table,), alarms, stale=stale, changes=changes, paused=paused, silent_since=silent
+    )
