@@ -26,7 +26,7 @@ MEGABYTE = 1_000_000
 # Rooms that no function leads to (tests/architecture): what writes contracts.
 OPERATORS_ROOMS = ("core/authoring/", "core/proposing/", "core/reference/")
 TEMPLATES = "auditor/page/templates"  # what the page is drawn by, beside the code that reads it
-SOURCES_LIMIT = 3 * MEGABYTE  # what is more than our sources does not belong there; bytecode comes to as much again
+SOURCES_LIMIT = 5 * MEGABYTE  # what is more than our sources does not belong there; bytecode comes to as much again
 VERSION_DIGITS = 12  # as in terraform/locals.tf
 UNPACKED_LIMIT = 250 * 1024 * 1024  # Lambda's, for code and layers together ("Lambda quotas": 250 MB)
 
@@ -93,7 +93,7 @@ def build_packages(contracts: str, folder: Path, *, layers_for: Platform | None 
 def build_code_zip(out: Path, contracts_file: Path) -> CodePackage:
     """Zip the functions' code with the rendered contracts, its version and, where Lambda's Python is at hand, bytecode.
 
-    Raises :class:`InvalidData` where the sources have grown beyond three megabytes: something that is none has come in.
+    Raises ``InvalidData`` where the sources have grown beyond ``SOURCES_LIMIT``: something that is none has come in.
     """
     files = {
         path.relative_to(SOURCES).as_posix(): path.read_bytes().replace(
@@ -107,7 +107,8 @@ def build_code_zip(out: Path, contracts_file: Path) -> CodePackage:
     }
     files["contracts.json"] = contracts_file.read_bytes()
     if sum(map(len, files.values())) > SOURCES_LIMIT:
-        raise InvalidData("package the code", str(out), "is more than 3 MB", f"Look for what is no source in {SOURCES}")
+        problem = f"is more than {SOURCES_LIMIT / MEGABYTE:g} MB"
+        raise InvalidData("package the code", str(out), problem, f"Look for what is no source in {SOURCES}")
     origin = _hash_of(files)
     files[VERSION_FILE] = origin[:VERSION_DIGITS].encode()
     if python := find_compiler(LAMBDA.python):
