@@ -13,7 +13,7 @@ from typing import Protocol
 from auditor.evidence.results import AuditResult
 from auditor.repairs.draft import Plan, PlanContext, jobs_of_attempt
 from auditor.repairs.history.joined_jobs import join_jobs
-from auditor.repairs.outcomes import JobReport, read_reports, refused_now
+from auditor.repairs.outcomes import JobReport, read_reports, refused_now, repairs_tried
 from auditor.repairs.plan import plan_repairs
 from auditor.repairs.turns.items import items_of_repairs
 from auditor.repairs.turns.places import keep_places, kept_places, places_within, read_places
@@ -64,7 +64,7 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     refused = refused_now(services, order.dataset) if order.scheduled or attempt > 1 else {}
     whole, attempts = services.limits.budget, services.limits.attempts
     earlier = [read_plan(services, order.run, number) for number in range(1, attempt)]
-    tried = [repair for plan in earlier for repair in plan.repairs]
+    tried = repairs_tried(read_reports(services, order.run, attempts=range(1, attempt)))
     left = replace(
         whole,
         calls=max(0, whole.calls - sum(plan.calls for plan in earlier)),

@@ -38,6 +38,7 @@ class JobReport:
     ``redriven`` are the dead letters that the job moved; None where it moved all that it was asked for.
     ``result`` is ``done``, ``failed`` (``reason`` says how), ``unreached`` where the job did not come to it, or
     ``unknown`` where the job left no outcome. ``job`` is the key of the job, of which it may not be the only repair.
+    ``asked`` are the starts of the ranges of its calls.
     """
 
     attempt: int
@@ -48,6 +49,7 @@ class JobReport:
     outcomes: tuple[HistoryOutcome, ...] = ()
     redriven: tuple[str, ...] | None = None
     job: str = ""
+    asked: tuple[int, ...] = ()
 
 
 def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
@@ -77,9 +79,21 @@ def _report(attempt: int, job: str, repair: Repair, outcome: RepairOutcome | Non
     if outcome is None:
         return JobReport(attempt, repair, "unknown", "it left no word", job=job)
     calls = tuple(call.outcome for call in outcome.history or ())
+    asked = tuple(call.start for call in outcome.history or ())
     return JobReport(
-        attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls, outcome.redriven, job=job
+        attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls, outcome.redriven, job, asked
     )
+
+
+def repairs_tried(reports: Sequence[JobReport]) -> list[Repair]:
+    """The repairs that had their turn; of a provider's history the ranges that were asked for."""
+    repairs: list[Repair] = []
+    for report in reports:
+        repair = report.repair
+        if isinstance(repair, FetchHistory) and report.result != "unknown":  # whatever it is that left no word
+            repair = replace(repair, ranges=tuple(pair for pair in repair.ranges if pair[0] in report.asked))
+        repairs.append(repair)
+    return repairs
 
 
 def settle_history(services: Services, dataset: str, reports: Sequence[JobReport], *, run: str) -> int:

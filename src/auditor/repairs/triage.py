@@ -187,6 +187,8 @@ def _worst(outcomes: Sequence[HistoryOutcome]) -> HistoryOutcome | None:
 def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: Sequence[JobReport]) -> Cause:
     spans = tuple((iso(start), iso(end)) for finding in blame.findings for start, end in finding.ranges)
     outcomes = [outcome for report in blame.reports for outcome in report.outcomes]
+    # The last is named: an answer that is amiss before a sound one of another range.
+    outcomes.sort(key=lambda outcome: _ORDER.index(outcome.result), reverse=True)
     evidence = [answer for outcome in outcomes for answer in outcome.evidence]
     return Cause(
         name=name,

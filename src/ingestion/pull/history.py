@@ -10,7 +10,7 @@ keeps no other from being taken.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,14 +18,14 @@ from functools import partial
 
 from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, KnownValue, Ranges, Result
 from core.contract.model import Entity
-from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
+from core.errors import BadContract, InvalidData, StarmendError, TransientFailure, UnknownTable, shown
 from core.feeds.calendar import expected_between, ranges, slot_of, slots_in, validity
 from core.feeds.lines import PointLine, encode_line, number_text, provider_fields
 from core.feeds.point_rules import broken_rule
 from core.feeds.providers import NO_PROVIDER, needed_fields
 from core.ports import StreamRecord
 from core.time import at_epoch, iso, parse_instant
-from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point, ends_calls
+from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled, Point, ends_calls
 from ingestion.providers.reading.known_values import Closeness, contradiction
 from ingestion.providers.reading.slots import LONGEST_CONTENT
 from ingestion.pull.deliver import deliver
@@ -64,7 +64,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         if not turn():
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
-            answer = client.history.provider.history(entity.name, at_epoch(first), at_epoch(last), turn=turn)
+            answer = _answer(client, entity, first, last, turn=turn)
         except BadContract:
             raise
         except InvalidData as error:
@@ -74,7 +74,8 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         if request.values_only and isinstance(answer, Data):
             stopped = _take_values(settled, client, answer, owed)
         elif reason := _contradiction(client, answer, request.known, first, last):
-            return settled.outcome(client, "broken", reason)
+            limit = ends_calls(answer)  # whatever is wrong with it, no further call may be made
+            return _refusal(settled, client, limit) if limit else settled.outcome(client, "broken", reason)
         else:
             known = [each for each in request.known if first <= each.slot < last]
             stopped = _settle(settled, client, entity, answer, owed, known=known, clock=clock, until=until)
@@ -122,6 +123,16 @@ class _Settled:
             bad=tuple(self.bad),
             unwitnessed=packed(self.unwitnessed),
         )
+
+
+def _answer(client: FeedClient, entity: Entity, first: int, last: int, *, turn: Callable[[], bool]) -> Answer:
+    """The provider's answer. One that makes its reader fail is broken: it is no other range's fault."""
+    try:
+        return client.history.provider.history(entity.name, at_epoch(first), at_epoch(last), turn=turn)
+    except StarmendError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this answer's and not its neighbours'
+        return Broken(f"its answer could not be read ({shown(error)})", Evidence("", 0, "", ""))
 
 
 def _owed(client: FeedClient, entity: Entity, start: int, end: int, wanted: Ranges) -> list[int]:

@@ -13,6 +13,8 @@ from core.ports import ObjectStore
 KEPT_EVERY = timedelta(seconds=20)  # of a job that goes on
 CUT_OFF = "it was cut off"
 
+Range = tuple[int, int]
+
 
 @dataclass(slots=True)
 class Part:
@@ -25,7 +27,7 @@ class Part:
     error: str = ""
 
     @property
-    def answered(self) -> dict[tuple[int, int], HistoryCall]:
+    def answered(self) -> dict[Range, HistoryCall]:
         """The calls that are not made again, by their range."""
         return {(call.start, call.end): call for call in self.calls if call.outcome.result == "answered"}
 

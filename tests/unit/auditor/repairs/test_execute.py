@@ -13,18 +13,23 @@ from auditor.repairs.execute import make_plan, queue_objects, read_plan, write_j
 from auditor.run_files import write_run_file
 from auditor.services import Limits, Services
 from auditor.stories.efforts import efforts_of
+from auditor.windows import DAY
 from core.audit.findings import Finding, LostObject, MissingPoints, UnprocessedObject
+from core.audit.history import HistoryOutcome
 from core.audit.repair_jobs import (
     FetchHistory,
+    HistoryCall,
     PutParameters,
     Redrive,
     Repair,
     RepairJob,
+    RepairOutcome,
     Reprocess,
     Revive,
     find_outcome,
     read_job,
     write_job,
+    write_outcome,
 )
 from core.errors import InvalidData, TransientFailure
 
@@ -78,6 +83,20 @@ def test_entities_share_a_job_that_is_named_by_its_first_and_a_later_attempt_has
     assert len(plan.repairs) == 1 + len(findings)
     (effort,) = efforts_of(services.records, ["r"], lambda repair: repair == plan.repairs[3])
     assert (effort.job, effort.repair) == (jobs[1][0], plan.repairs[3])
+
+
+def test_the_next_attempt_begins_with_the_ranges_that_the_last_one_did_not_ask_for(services: Services) -> None:
+    """What was in a job that ended before it has had no turn."""
+    gaps = tuple((START + 28 * DAY * number, START + 28 * DAY * number + 300) for number in range(4))
+    points = MissingPoints("quotes", "AAPL", gaps, 20)
+    scanned(services, points)
+    ((key, _),) = write_jobs(services, Order(), attempt=1)[1]
+    broken = HistoryOutcome("broken", reason="HTML")
+    calls = tuple(HistoryCall(start, end, broken) for start, end in read_job(services.records, key).repair.ranges[:2])
+    write_outcome(services.records, key, RepairOutcome("done", "HTML", START, history=calls))
+    scanned(services, points, attempt=1)
+    few = replace(services, limits=replace(services.limits, budget=replace(services.limits.budget, calls=6)))
+    assert [repair.ranges for repair in make_plan(few, Order(), attempt=2).repairs] == [gaps[2:]]
 
 
 def test_who_asks_for_a_range_asks_a_provider_again_that_refused(services: Services) -> None:

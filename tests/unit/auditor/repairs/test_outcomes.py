@@ -50,7 +50,7 @@ def test_a_job_is_reported_with_its_outcome_or_as_unknown(services: Services) ->
     answer = HistoryOutcome("answered", healed=HOUR)
     write_outcome(services.records, done, RepairOutcome("done", "", START, history=(HistoryCall(*HOUR[0], answer),)))
     assert read_reports(services, "r", attempts=[1, 2]) == [
-        replace(report(ASK, answer), job=done),
+        replace(report(ASK, answer), job=done, asked=(HOUR[0][0],)),
         JobReport(2, restate, "unknown", "it left no word", job=left),
     ]
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 from tests.support.feeds import OPENING, Acquisition, contracts_in
 
-from core.audit.history import HistoryOutcome, HistoryRequest
+from core.audit.history import HistoryOutcome, HistoryRequest, KnownValue
 from core.contract.model import Contracts, Entity
 from core.errors import TransientFailure, UnknownTable
 from core.feeds.calendar import slots_in
 from core.time import epoch, iso
-from ingestion.providers.answers import Data, Limited
+from ingestion.providers.answers import Data, Limited, NotEntitled
 from ingestion.pull.history import pull_history
 from local.market import Market
 from local.market.sessions import sessions_of
@@ -288,12 +289,50 @@ def test_a_limit_on_a_later_page_keeps_its_pause_and_what_came_before(
     assert isinstance(whole, Data)
     limit = Limited(600.0, whole.evidence)
     part = dataclasses.replace(whole, points=whole.points[:2], partial="its page 2 was not given", stopped=limit)
-    provider = SimpleNamespace(history=lambda *_, **__: part)
-    client = dataclasses.replace(client, history=dataclasses.replace(client.history, provider=provider))  # type: ignore[arg-type]
     clock = acquisition.time.clock
     start = int(OPENING.timestamp())
     request = HistoryRequest(acquisition.dataset, "AAPL", start, start + 300, values_only)
-    outcome = pull_history(request, client=client, clock=clock, until=clock.monotonic() + 50)
+    outcome = _asked_of(acquisition, lambda *_, **__: part, request)
     assert (outcome.result, outcome.retry_after) == ("limited", 600.0)
     assert len(outcome.values if values_only else list(slots_in(outcome.healed, every=60))) == 2
     assert not client.history_pace.enter(until=clock.monotonic() + 590)
+
+
+def test_a_refused_token_on_a_later_page_ends_a_request_whose_values_are_wrong_too(
+    acquisition: Acquisition, market: Market
+) -> None:
+    """As broken it would let the next range be asked for with a token that is refused."""
+    market.clock.set(LATER)
+    client = acquisition.runtime.client(acquisition.dataset)
+    whole = client.history.provider.history("AAPL", OPENING, OPENING + 5 * MINUTE)
+    assert isinstance(whole, Data)
+    start = int(OPENING.timestamp())
+    known = tuple(
+        KnownValue(int(point.time.timestamp()), "o", str(Decimal(str(point.values["o"])) * 100))
+        for point in whole.points
+        if point.time
+    )
+    request = HistoryRequest(acquisition.dataset, "AAPL", start, start + 300, known=known)
+    results = []
+    for stopped in (None, NotEntitled("token", whole.evidence)):
+        part = dataclasses.replace(whole, stopped=stopped)
+        results.append(_asked_of(acquisition, lambda *_, part=part, **__: part, request).result)
+    assert results == ["broken", "not_entitled"]
+
+
+def test_an_answer_that_makes_its_reader_fail_is_broken(acquisition: Acquisition) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RecursionError("too deep")
+
+    start = int(OPENING.timestamp()) - 86_400
+    outcome = _asked_of(acquisition, fails, HistoryRequest(acquisition.dataset, "AAPL", start, start + 300))
+    assert outcome.result == "broken"
+    assert outcome.reason.startswith("its answer could not be read (RecursionError")
+
+
+def _asked_of(acquisition: Acquisition, history: Callable[..., object], request: HistoryRequest) -> HistoryOutcome:
+    client = acquisition.runtime.client(acquisition.dataset)
+    provider = SimpleNamespace(history=history)
+    client = dataclasses.replace(client, history=dataclasses.replace(client.history, provider=provider))  # type: ignore[arg-type]
+    clock = acquisition.time.clock
+    return pull_history(request, client=client, clock=clock, until=clock.monotonic() + 50)

@@ -140,6 +140,20 @@ def test_a_provider_that_makes_sense_to_nobody_is_not_asked_for_all(setting: Set
     assert setting.again().counts == {"asked": 6, "healed": 6, "absent": 0}
 
 
+def test_an_entity_of_which_something_came_is_no_sign_that_the_provider_makes_no_sense(setting: Setting) -> None:
+    """A day of nonsense that all entities share keeps none of them waiting."""
+    answer = setting.provider
+
+    class Holed(Provider):
+        def __call__(self, request: Mapping[str, Any]) -> dict[str, Any]:
+            answer.results = dict.fromkeys(NAMES, "broken") if HistoryRequest.from_data(request).start == 0 else {}
+            return answer(request)
+
+    setting.provider = Holed()
+    result = setting.give(*(FetchHistory("quotes", name, ((0, 60), (120, 180)), 2) for name in NAMES))
+    assert result == TaskResult("ProviderBroken", "is broken", {"asked": 12, "healed": 6, "absent": 0})
+
+
 def test_comparisons_of_several_entities_are_no_reason_to_try_again(setting: Setting) -> None:
     setting.provider.results = {"A": "broken"}
     assert setting.give(*(Compare("quotes", name, ((0, 60),)) for name in "AB")).error == ""

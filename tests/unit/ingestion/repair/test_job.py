@@ -93,14 +93,36 @@ def test_every_range_is_asked_in_order_and_its_answer_kept(setting: Setting) -> 
 
 @pytest.mark.parametrize(
     ("result", "error"),
-    [("limited", "ProviderLimited"), ("broken", "ProviderBroken"), ("not_entitled", ""), ("secret_missing", "")],
+    [("limited", "ProviderLimited"), ("not_entitled", ""), ("secret_missing", "")],
 )
-def test_a_range_that_is_not_answered_ends_the_job_for_now(setting: Setting, result: Result, error: str) -> None:
+def test_what_no_other_call_would_get_either_ends_the_job(setting: Setting, result: Result, error: str) -> None:
     setting.provider.results[120] = result
     key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
     assert setting.carry_out(key) == TaskResult(error, f"is {result}", {"asked": 2, "healed": 1, "absent": 0})
     assert setting.outcome(key).reason == f"is {result}"
     assert asked(setting) == list(RANGES[:2])
+
+
+def test_a_range_that_is_broken_for_ever_keeps_no_other_from_being_asked(setting: Setting) -> None:
+    setting.provider.results[0] = "broken"
+    key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
+    result = TaskResult("ProviderBroken", "is broken", {"asked": 3, "healed": 2, "absent": 0})
+    assert setting.carry_out(key) == result
+    assert setting.outcome(key).reason == "is broken"
+    assert setting.carry_out(key) == result
+    assert asked(setting) == [*RANGES, RANGES[0]]
+
+
+def test_ranges_that_are_broken_in_a_row_end_the_job_for_now_and_the_next_attempt_begins_with_the_others(
+    setting: Setting,
+) -> None:
+    """Whatever a history has forgotten lies at its beginning; of a provider that is down no more is asked than this."""
+    ranges = tuple((60 * number, 60 * number + 60) for number in range(8))
+    setting.provider.results = dict.fromkeys((0, 60, 120, 180), "broken")
+    key = setting.job(FetchHistory("quotes", "AAPL", ranges, 8))
+    assert setting.carry_out(key).counts == {"asked": 3, "healed": 0, "absent": 0}
+    assert setting.carry_out(key).counts == {"asked": 8, "healed": 4, "absent": 0}
+    assert asked(setting) == [*ranges[:3], *ranges[:2:-1], *ranges[:2]]
 
 
 def test_a_job_that_is_given_again_asks_only_what_was_not_answered(setting: Setting) -> None:
@@ -109,7 +131,7 @@ def test_a_job_that_is_given_again_asks_only_what_was_not_answered(setting: Sett
     setting.carry_out(key)
     setting.provider.results.clear()
     assert setting.carry_out(key).counts == {"asked": 3, "healed": 3, "absent": 0}
-    assert asked(setting) == [RANGES[0], RANGES[1], RANGES[1], RANGES[2]]
+    assert asked(setting) == [RANGES[0], RANGES[1], RANGES[2], RANGES[1]]
     before = setting.outcome(key)
     setting.carry_out(key)
     assert setting.outcome(key) == before
