@@ -178,4 +178,5 @@ _SIGNATURES: dict[str, Callable[[Answer], Answer]] = {
     "GetPublicKey": lambda _: {"PublicKey": b"key"},
     "Sign": lambda asked: {"Signature": json.dumps(len(asked["Message"])).encode()},
     "PutEvents": _taken,
+    "GetTopicAttributes": lambda _: {"Attributes": {"SubscriptionsConfirmed": "1"}},
 }

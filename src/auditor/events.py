@@ -162,6 +162,8 @@ class CertifyAnswer:
 class Notices:
     """Causes by name: those a message was sent for, those known before, those that are over, those held back.
 
+    ``unheard`` are those that wait until somebody is there to hear of them.
+
     ``failure`` is what the audit failed with, which its execution ends with; empty where it did not fail.
     """
 
@@ -170,6 +172,7 @@ class Notices:
     recovered: tuple[str, ...]
     silenced: tuple[str, ...] = ()
     failure: str = ""
+    unheard: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- codec

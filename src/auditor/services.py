@@ -32,6 +32,13 @@ class Mail(Protocol):
         """Raises ``TransientFailure`` where the message was not taken."""
         ...
 
+    def is_heard(self) -> bool:
+        """Whether anybody is there to get it: what is published to nobody is taken, and kept by nobody.
+
+        Raises ``TransientFailure`` where there is no answer, ``NotGranted`` where it may not be asked.
+        """
+        ...
+
 
 class QueryRunner(Protocol):
     """``aws.athena.Athena``: the whole answer as a data frame.

@@ -18,3 +18,9 @@ class SnsTopic:
         with reaching("publish message", self._arn):
             plain = subject.encode("ascii", "replace").decode()[:100]
             self._client.publish(TopicArn=self._arn, Subject=plain, Message=text)
+
+    def is_heard(self) -> bool:
+        """Whether a subscription is confirmed: SNS delivers to no other, and keeps no message for later ones."""
+        with reaching("count subscriptions", self._arn):
+            attributes = self._client.get_topic_attributes(TopicArn=self._arn)["Attributes"]
+            return int(attributes["SubscriptionsConfirmed"]) > 0

@@ -156,6 +156,7 @@ def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[
         "alarms": list(dataset.alarms),
         "silences": dict(dataset.silences),
         "paused": dataset.paused or None,
+        "heard": dataset.heard,
         "silent_since": iso(dataset.silent_since) if dataset.silent_since is not None else None,
         "next_audit": iso(dataset.next_audit) if dataset.next_audit is not None else None,
         "tables": [

@@ -94,7 +94,7 @@ run "with_databases" {
       }) == jsonencode({
       audit    = ["lambda:InvokeFunction", "sqs:ReceiveMessage", "ssm:GetParameters"]
       certify  = []
-      conclude = ["kms:Decrypt", "kms:GenerateDataKey", "sns:Publish"]
+      conclude = ["kms:Decrypt", "kms:GenerateDataKey", "sns:GetTopicAttributes", "sns:Publish"]
       plan     = []
       queue = [
         "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage", "ssm:GetParameters",

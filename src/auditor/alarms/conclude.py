@@ -2,7 +2,8 @@
 
 ``audit/causes/<dataset>/<cause>.json`` remembers that a message was sent. It is sent first and remembered then: a crash
 in between costs a second message, never the first. The same is so of the events about it (``auditor.notifications``).
-What somebody silenced is remembered as ``held`` instead of told, and is told by the first audit after the silence.
+What somebody silenced is remembered as ``held`` instead of told, and is told by the first audit after the silence. So
+is what nobody would hear of, for no subscription of the topic is confirmed: of that the events tell at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from auditor.events import Notices
 from auditor.evidence.failures import failure_of
 from auditor.evidence.journal import entry_of, write_entry
 from auditor.interventions.pauses import read_pauses
-from auditor.interventions.silences import Silence, end_silence, read_silences
+from auditor.interventions.silences import end_silence, read_silences
 from auditor.notifications.send import announce_alarm, announce_run
 from auditor.repairs.cause_memory import ROOT, cause_key, places_of, read_cause
 from auditor.repairs.causes import Cause
@@ -27,7 +28,7 @@ from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from core.contract.model import Feed
-from core.errors import StarmendError
+from core.errors import NotGranted, StarmendError
 from core.feeds.grid import expected_slots
 from core.json import canonical_json
 from core.metrics import (
@@ -44,6 +45,7 @@ from core.metrics import (
 )
 from core.time import format_second
 
+UNHEARD = "nobody heard of alarms: no subscription was confirmed"
 _COUNTS = {
     AUDIT_EXPECTED: "expected",
     AUDIT_MISSING: "missing",
@@ -61,7 +63,8 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     state = read_state(services.records, dataset)
     alive = {cause.name for cause in causes} | set(state.causes)
     alive |= {name for window in state.open.values() for name in window.causes}
-    notices = _notify(services, dataset, causes, run, environment)
+    heard = _is_heard(services)
+    notices = _notify(services, dataset, causes, run, environment, heard=heard)
     over = {name: memory for name, memory in known.items() if name not in alive}
     recovered = _close(services, dataset, over, run, environment)
     unhealed = sum(window.missing for window in state.open.values() if window.causes)
@@ -76,7 +79,7 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     metrics.add(AUDIT_FINISHED, 1)
     announce_run(services, dataset, run, environment)
     notices = replace(notices, recovered=tuple(recovered))
-    _journal(services, dataset, run, notices, counts=counts)
+    _journal(services, dataset, run, notices, counts=counts, heard=heard)
     services.log.info("audit finished", dataset=dataset, run=run, **asdict(notices), **counts)
     return notices
 
@@ -97,10 +100,11 @@ def conclude_failure(services: Services, dataset: str, run: str, *, environment:
         answer=failure.text,
         details=(f"execution {run}",),
     )
-    notices = _notify(services, dataset, [cause], run, environment)
+    heard = _is_heard(services)
+    notices = _notify(services, dataset, [cause], run, environment, heard=heard)
     services.metrics(dataset).add(AUDIT_FAILED, 1)
     services.metrics(dataset).add(AUDIT_FINISHED, 1)
-    _journal(services, dataset, run, notices, counts={}, error=failure.text)
+    _journal(services, dataset, run, notices, counts={}, error=failure.text, heard=heard)
     services.log.error("audit failed", dataset=dataset, run=run, reason=failure.text)
     return replace(notices, failure=failure.text)
 
@@ -113,17 +117,43 @@ def _reports(services: Services, run: str) -> list[JobReport]:
         return []
 
 
+def _is_heard(services: Services) -> bool:
+    """Whether somebody hears of alarms. Where that may not be asked mails go out, as if it were so."""
+    try:
+        return services.mail is None or services.mail.is_heard()
+    except NotGranted as error:
+        services.log.warning("whether anybody hears of alarms is not known", reason=str(error))
+        return True
+
+
 def _journal(
-    services: Services, dataset: str, run: str, notices: Notices, *, counts: Mapping[str, Any], error: str = ""
+    services: Services,
+    dataset: str,
+    run: str,
+    notices: Notices,
+    *,
+    counts: Mapping[str, Any],
+    heard: bool,
+    error: str = "",
 ) -> None:
-    ended_at, silenced = format_second(services.now()), notices.silenced
-    entry = entry_of(services.records, dataset, run, ended_at=ended_at, counts=counts, silenced=silenced, error=error)
+    entry = entry_of(
+        services.records,
+        dataset,
+        run,
+        ended_at=format_second(services.now()),
+        counts=counts,
+        silenced=notices.silenced,
+        error=error,
+        heard=heard,
+    )
     write_entry(services.records, entry)
 
 
-def _notify(services: Services, dataset: str, causes: Sequence[Cause], run: str, environment: str) -> Notices:
-    """Tell the admins of the causes that are news, but for those that are silenced: they are held back."""
-    notices: dict[str, list[str]] = {"sent": [], "known": [], "silenced": []}
+def _notify(
+    services: Services, dataset: str, causes: Sequence[Cause], run: str, environment: str, *, heard: bool
+) -> Notices:
+    """Tell the admins of the causes that are news, but for those that are silenced or nobody hears of: held back."""
+    notices: dict[str, list[str]] = {"sent": [], "known": [], "silenced": [], "unheard": []}
     silences = read_silences(services.records, dataset, now=int(services.now().timestamp()))
     for cause in causes:
         before = read_cause(services.records, cause_key(cause.dataset, cause.name))
@@ -135,11 +165,17 @@ def _notify(services: Services, dataset: str, causes: Sequence[Cause], run: str,
                 _remember(services, cause, {**before, "told": mailed_now})
         elif silence := silences.get(cause.name):
             notices["silenced"].append(cause.name)
-            _hold(services, cause, before, run, silence)
+            _hold(services, cause, before, run, {"held": str(silence)})
+        elif not heard:
+            notices["unheard"].append(cause.name)
+            if not _is_announced(before):
+                announce_alarm(services, cause, run, environment, state="open")
+            _hold(services, cause, before, run, {"held": UNHEARD, "announced": True})
         else:
             _tell(services, cause, before, run, environment)
             notices["sent"].append(cause.name)
-    return Notices(tuple(notices["sent"]), tuple(notices["known"]), (), tuple(notices["silenced"]))
+    sent, known, silenced, unheard = map(tuple, notices.values())
+    return Notices(sent, known, (), silenced, unheard=unheard)
 
 
 def _tell(services: Services, cause: Cause, before: Mapping[str, Any], run: str, environment: str) -> None:
@@ -150,7 +186,8 @@ def _tell(services: Services, cause: Cause, before: Mapping[str, Any], run: str,
     links = {"runbook": services.runbook, "report": services.report}
     subject, text = compose(cause, environment=environment, notes=notes, **links)
     services.needed_mail().publish(subject, text)
-    announce_alarm(services, cause, run, environment, state="open")
+    if not _is_announced(before):
+        announce_alarm(services, cause, run, environment, state="open")
     memory = _memory_of(services, cause, run, sent=before.get("sent", 0) + 1)
     if cause.places:
         mailed = places_of(before.get("told", {})) if before.get("open") else {}
@@ -158,11 +195,16 @@ def _tell(services: Services, cause: Cause, before: Mapping[str, Any], run: str,
     _remember(services, cause, memory)
 
 
-def _hold(services: Services, cause: Cause, before: Mapping[str, Any], run: str, silence: Silence) -> None:
-    """Remember a cause as open, and that nobody was told of it, or not of all of it."""
-    memory = _memory_of(services, cause, run, sent=before.get("sent", 0)) | {"held": str(silence)}
+def _is_announced(before: Mapping[str, Any]) -> bool:
+    """Whether an event told of a cause that is held back since."""
+    return bool(before.get("open") and before.get("held") and before.get("announced"))
+
+
+def _hold(services: Services, cause: Cause, before: Mapping[str, Any], run: str, held: dict[str, Any]) -> None:
+    """Remember a cause as open, and that nobody was told of it, or not of all of it, and why."""
+    memory = _memory_of(services, cause, run, sent=before.get("sent", 0)) | held
     if before.get("open"):
-        memory |= {name: before[name] for name in ("since", "told") if name in before}
+        memory |= {name: before[name] for name in ("since", "told", "announced") if name in before}
     _remember(services, cause, memory)
 
 
@@ -177,9 +219,13 @@ def _remember(services: Services, cause: Cause, memory: Mapping[str, Any]) -> No
 
 
 def _never_told(services: Services, dataset: str, names: Collection[str]) -> set[str]:
-    """The open causes whose first mail is held back."""
+    """The open causes of which neither mail nor event told yet: somebody silenced them before."""
     memories = {name: read_cause(services.records, cause_key(dataset, name)) for name in names}
-    return {name for name, memory in memories.items() if memory.get("held") and not memory.get("told")}
+    return {
+        name
+        for name, memory in memories.items()
+        if memory.get("held") and not (memory.get("told") or memory.get("announced"))
+    }
 
 
 def _nothing_between(services: Services, dataset: str) -> NothingBetween:
@@ -207,14 +253,17 @@ def _open_memories(services: Services, dataset: str) -> dict[str, dict[str, Any]
 def _close(
     services: Services, dataset: str, memories: Mapping[str, Mapping[str, Any]], run: str, environment: str
 ) -> list[str]:
-    """Tell of the causes that are over, all in one mail, and remember it; not of those that nobody was told of."""
+    """Tell of the causes that are over, all in one mail, and remember it; not of those that nobody was told of.
+
+    Those of which an event told are over by an event, too.
+    """
     mailed = {name: each for name, each in memories.items() if not each.get("held") or each.get("told")}
     if mailed:
         since = {name: str(memory.get("since", "")) for name, memory in mailed.items()}
         services.needed_mail().publish(*compose_end(dataset, since, environment=environment, report=services.report))
     for name, memory in memories.items():
         cause = Cause.from_data(memory["cause"])
-        if name in mailed:
+        if name in mailed or _is_announced(memory):
             announce_alarm(services, cause, run, environment, state="over")
         _remember(services, cause, {**memory, "open": False, "until": format_second(services.now())})
     _end_acknowledgements(services, dataset, memories.keys())

@@ -35,6 +35,7 @@ class Entry:
     ``windows`` are how many it looked at, in these ``ranges`` of time (half-open, of many the outer bounds).
     ``findings`` count what its first scan found and ``left`` what its last scan did, by kind. ``causes`` are those
     that it had for the admins, ``silenced`` those of them that somebody silenced. ``error``: it failed, with this.
+    ``heard``: somebody was there to get a mail about them.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class Entry:
     causes: tuple[str, ...] = ()
     silenced: tuple[str, ...] = ()
     error: str = ""
+    heard: bool = True
 
     @property
     def key(self) -> str:
@@ -97,6 +99,7 @@ def entry_of(
     counts: Mapping[str, Any],
     silenced: tuple[str, ...] = (),
     error: str = "",
+    heard: bool = True,
 ) -> Entry:
     """The entry of a run, by its files as far as it came and they can be read. ``counts`` are those of its end."""
     scans = list(_scans(records, run))
@@ -118,6 +121,7 @@ def entry_of(
         causes=tuple(sorted({cause["name"] for cause in causes})),
         silenced=silenced,
         error=error,
+        heard=heard,
     )
 
 

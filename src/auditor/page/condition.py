@@ -16,15 +16,15 @@ from core.time import iso
 
 State = Literal[
     "alarmed", "halted", "canary_failed", "silent", "late", "unplaced", "held", "outdated", "repairing", "unaudited",
-    "unread", "paused", "uncertified", "complete",
+    "unread", "unheard", "paused", "uncertified", "complete",
 ]  # fmt: skip
 # From worst to best. Somebody should look at the first ones; the others end by themselves, or were wanted.
 STATES: tuple[State, ...] = (
     "alarmed", "halted", "canary_failed", "silent", "late", "unplaced", "held", "outdated", "repairing", "unaudited",
-    "unread", "paused", "uncertified", "complete",
+    "unread", "unheard", "paused", "uncertified", "complete",
 )  # fmt: skip
 LOOK_AT: frozenset[State] = frozenset({"alarmed", "halted", "canary_failed", "silent", "late", "unplaced", "held"})
-WHOLE: frozenset[State] = frozenset({"paused", "uncertified", "complete"})  # nothing is missing that is owed
+WHOLE: frozenset[State] = frozenset({"unheard", "paused", "uncertified", "complete"})  # nothing is missing that is owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Facts:
     whether the newest gap planted in it was healed (None: it is no canary, or nothing can be told). ``unread`` are
     parts that could not be read: then nothing is known to be whole. ``held`` says which partitions are held, why and by
     whom; what they lack is not among the ``missing``. ``silent_since`` is when the last audit ended, where others
-    should have by now.
+    should have by now. ``heard`` is whether somebody was there then to get the mails of alarms.
     """
 
     dataset: str
@@ -60,6 +60,7 @@ class Facts:
     unread: int = 0
     audited_at: int | None = None
     silent_since: int | None = None
+    heard: bool = True
     next_audit: int | None = None
     fine_since: int | None = None
     held: tuple[str, ...] = ()
@@ -78,7 +79,7 @@ class Condition:
 def conditions(facts: Facts) -> tuple[Condition, ...]:
     """The conditions that a dataset is in, the worst first; never none."""
     holding = [condition for rule in _RULES if (condition := rule(facts)) is not None]
-    if not any(condition.state not in ("paused", "outdated") for condition in holding):
+    if not any(condition.state not in ("paused", "outdated", "unheard") for condition in holding):
         holding.append(_whole(facts))
     return tuple(sorted(holding, key=lambda condition: STATES.index(condition.state)))
 
@@ -89,7 +90,8 @@ def _alarmed(facts: Facts) -> Condition | None:
     names = ", ".join(name.replace("_", " ") for name in facts.alarms)
     times = [since for since in facts.alarms.values() if since is not None]
     text = f"{words.count(len(facts.alarms), 'alarm')} open: {names}"
-    doing = "The admins were called. The alarm below says what to do; the audits go on trying"
+    called = "The admins were called" if facts.heard else "No mail could reach anybody"
+    doing = f"{called}. The alarm below says what to do; the audits go on trying"
     return Condition("alarmed", text, doing, min(times, default=None))
 
 
@@ -172,6 +174,14 @@ def _unread(facts: Facts) -> Condition | None:
     return Condition("unread", text, doing) if facts.unread else None
 
 
+def _unheard(facts: Facts) -> Condition | None:
+    if facts.heard:
+        return None
+    text = "Nobody hears of alarms: no subscription of their topic was confirmed when the last audit ended"
+    doing = "Mails are held back until somebody confirms the one from AWS, or is named in admin_emails and does"
+    return Condition("unheard", text, doing)
+
+
 def _paused(facts: Facts) -> Condition | None:
     if not facts.paused:
         return None
@@ -209,7 +219,8 @@ def _is_whole(facts: Facts) -> bool:
 
 
 _RULES = (
-    _alarmed, _halted, _canary, _silent, _late, _unplaced, _held, _outdated, _repairing, _unaudited, _unread, _paused,
+    _alarmed, _halted, _canary, _silent, _late, _unplaced, _held, _outdated, _repairing, _unaudited, _unread,
+    _unheard, _paused,
 )  # fmt: skip
 
 
@@ -254,7 +265,7 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
     named = {facts.dataset for facts, _ in concerned}
     resting = [  # not for a look, but for whoever wonders why nothing new comes
         (facts, each) for facts, holding in datasets for each in holding
-        if each.state == "paused" and facts.dataset not in named
+        if each.state in ("paused", "unheard") and facts.dataset not in named
     ]  # fmt: skip
     times = [first.since for _, first in concerned or leading if first.since is not None]
     return Banner(

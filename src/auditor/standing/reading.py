@@ -12,6 +12,7 @@ from typing import Any
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.databases.rows.targets import targets_of
 from auditor.databases.window_rows import row_keys_since
+from auditor.evidence.journal import newest_entries
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import read_silences
 from auditor.repairs.cause_memory import ROOT as CAUSES
@@ -49,6 +50,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
         stale=() if pause else tuple(stale),
         silences={name: str(silence) for name, silence in read_silences(records, dataset, now=now).items()},
         paused=str(pause) if pause else "",
+        heard=all(entry.heard for entry in newest_entries(records, dataset, now - DAY, now + 1, most=1)),
         silent_since=silent_since(records, dataset, last, now=now),
     )
 

@@ -47,7 +47,7 @@ class DatasetStanding:
 
     ``silences`` says of causes, open or not, that they are silenced, in words; ``paused`` of the dataset, empty
     where it is not. ``changes`` say how far tables are under a new contract, a sentence each. ``silent_since`` is when
-    the last audit ended, where others should have by now.
+    the last audit ended, where others should have by now. ``heard``: somebody was there then to get mails of alarms.
     """
 
     dataset: str
@@ -59,6 +59,7 @@ class DatasetStanding:
     paused: str = ""
     changes: tuple[str, ...] = ()
     silent_since: int | None = None
+    heard: bool = True
 
     @property
     def missing(self) -> int:
@@ -169,6 +170,8 @@ def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) 
     covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"
     if paused := [dataset.dataset for dataset in datasets if dataset.paused]:
         covers += f"; paused, and owing nothing new: {', '.join(paused)}"
+    if not all(dataset.heard for dataset in datasets):
+        covers += "; nobody hears of alarms: no subscription of their topic is confirmed"
     if unread or not all(dataset.is_whole for dataset in datasets):
         return Verdict(f"incomplete: {'; '.join(problems)}. {covers}", complete=False)
     if certified < windows:

@@ -157,7 +157,7 @@ data "aws_iam_policy_document" "step" {
     for_each = each.key == "conclude" ? [1] : []
     content {
       sid       = "TellAdmins"
-      actions   = ["sns:Publish"]
+      actions   = ["sns:Publish", "sns:GetTopicAttributes"] # whether anybody has confirmed: what nobody hears is held back
       resources = [var.admins.topic_arn]
     }
   }

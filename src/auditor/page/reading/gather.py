@@ -227,6 +227,7 @@ def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
         unread=dataset.unread,
         audited_at=last,
         silent_since=dataset.silent_since,
+        heard=not dataset.journal or dataset.journal[0].heard,
         next_audit=None if last is None else max(last + AUDITED_EVERY, span.now),
         fine_since=fine_since(dataset.journal),
         held=_held(dataset),

@@ -4,7 +4,7 @@
 const STATE_WORDS = {
   alarmed: ["!", "alarmed"], halted: ["■", "halted"], canary_failed: ["✗", "canary failed"], silent: ["○", "not audited lately"], late: ["◔", "late"],
   unplaced: ["?", "unplaced rows"], held: ["⊘", "held"], outdated: ["↻", "outdated contract"], repairing: ["…", "repairing"],
-  unaudited: ["○", "not audited yet"], unread: ["?", "could not be read"], paused: ["‖", "paused"], uncertified: ["◐", "not all certified"],
+  unaudited: ["○", "not audited yet"], unread: ["?", "could not be read"], unheard: ["♪", "nobody hears of alarms"], paused: ["‖", "paused"], uncertified: ["◐", "not all certified"],
   complete: ["✓", "complete"],
 };
 const MARK_WORDS = {

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.fakes.event_bus import MemoryEventBus
 
 from auditor.alarms.conclude import conclude, conclude_failure
 from auditor.alarms.outages import MOST_SPANS
 from auditor.events import Notices
-from auditor.evidence.journal import entries_between, last_ended
+from auditor.evidence.journal import Entry, entries_between, last_ended
 from auditor.interventions.pauses import change_pauses
 from auditor.interventions.silences import Silence, write_silence
+from auditor.notifications.compose import ALARM
 from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import MEANINGS, Cause
 from auditor.run_files import write_run_file
@@ -22,7 +24,7 @@ from auditor.services import Services
 from auditor.standing.alarms import open_alarms
 from auditor.state import DatasetState, OpenWindow, change_state, read_state
 from core.audit.repair_jobs import Redrive, RepairJob, write_job
-from core.errors import TransientFailure
+from core.errors import NotGranted, TransientFailure
 from core.time import format_second
 
 SOURCE_DOWN = {
@@ -266,6 +268,43 @@ def test_an_acknowledgement_holds_further_outages_back_until_the_cause_is_over(s
     assert ended(services).recovered == ("broken",)
     assert outage(services, {"AMD": (THURSDAY,)}).sent == ("broken",)
     assert [": over: " in subject for subject, _ in sent(services)] == [False, True, False]
+
+
+def test_what_nobody_would_hear_of_is_told_when_somebody_has_confirmed(services: Services) -> None:
+    """It was remembered as told: whoever confirmed a day later never heard of what was open since."""
+    bus = MemoryEventBus()
+    services = replace(services, bus=bus)
+    mail: Any = services.mail
+    mail.heard = False
+    for run in ("first", "second"):
+        assert ended(services, "limited", "broken", run=run) == Notices((), (), (), unheard=("limited", "broken"))
+    assert (sent(services), metric(services, "CausesOpen")) == ([], [2, 2])
+    assert [alarm["alarm"] for alarm in open_alarms(services.records, "quotes", now=0)] == ["broken", "limited"]
+    assert ended(services, "limited").recovered == ("broken",)
+    assert sent(services) == [], "nobody was told that it was, so nobody is told that it is over"
+    mail.heard = True
+    assert ended(services, "limited").sent == ("limited",)
+    assert ended(services, "limited").known == ("limited",)
+    (_, text), *others = sent(services)
+    assert ("Note:      This was held back: nobody heard of alarms" in text, others) == (True, [])
+    alarms = [(each["kind"], each["state"]) for each in bus.details(ALARM)]
+    assert alarms == [("limited", "open"), ("broken", "open"), ("broken", "over")]
+
+
+def test_the_journal_says_whether_anybody_heard_and_a_refused_question_keeps_no_mail_back(services: Services) -> None:
+    mail: Any = services.mail
+    mail.heard = False
+    ended(services)
+    now = int(services.now().timestamp())
+    (entry,) = entries_between(services.records, "quotes", now, now + 1)
+    assert not entry.heard
+    assert Entry.from_json(entry.to_json()) == entry
+
+    def refused() -> bool:
+        raise NotGranted("count subscriptions", "alarms", "AuthorizationError", "Grant sns:GetTopicAttributes")
+
+    mail.is_heard = refused
+    assert ended(services, "limited").sent == ("limited",)
 
 
 def test_the_mail_of_a_paused_dataset_says_so(services: Services) -> None:

@@ -29,6 +29,7 @@ def test_each_state_follows_from_what_is_known() -> None:
     assert states(held=("fact_quote/a is held: why",)) == ["held"]
     assert states(held=("fact_quote/a is held: why",), missing=3) == ["held", "repairing"]
     assert states(canary=False) == ["canary_failed"]
+    assert states(heard=False) == ["unheard", "complete"]
     assert states(silent_since=1000) == ["silent"]
     assert states(silent_since=1000, paused="paused since then by ann") == ["silent", "paused"]
     assert states(canary=True) == states(canary=None) == ["complete"]
@@ -71,6 +72,15 @@ def test_the_banner_is_complete_only_where_every_dataset_is_whole_and_all_was_re
     assert not verdict().complete
 
 
+def test_the_banner_says_that_nobody_hears_of_alarms() -> None:
+    unheard = verdict({}, {"heard": False})
+    assert unheard.complete
+    assert [text.partition(":")[0] + text.partition(":")[2][:27] for text in unheard.doing] == [
+        "d1 Nobody hears of alarms: no"
+    ]
+    assert "No mail could reach anybody" in verdict({"heard": False, "alarms": {"limited": 1}}).doing[0]
+
+
 def test_the_banner_names_who_needs_somebody_since_when_and_what_is_being_done() -> None:
     found = verdict({}, {"missing": 4, "first_missing": 100}, {"halts": 2, "halted_since": 700})
     assert (found.state, found.title) == ("halted", "Not complete: 1 of 3 datasets needs somebody")
@@ -97,6 +107,7 @@ FACTS = st.builds(
     unread=st.integers(0, 1),
     audited_at=st.sampled_from((None, 5)),
     silent_since=st.sampled_from((None, None, 5)),
+    heard=st.sampled_from((True, True, False)),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes.objects import MemoryObjects
@@ -73,3 +74,14 @@ def test_what_was_audited_long_ago_is_not_complete_but_where_nothing_was_ever_to
     assert read_standing(store, contract, now=later).is_whole, "its audits are given by hand"
     record_deployment(store, contracts, "quotes", now=NOW, collecting=True)
     assert not read_standing(store, contract, now=later).is_whole
+
+
+def test_that_nobody_hears_of_alarms_is_said_and_keeps_nothing_from_being_complete() -> None:
+    store, contract = MemoryObjects(), shipped_contracts().dataset("quotes")
+    write_entry(store, Entry("quotes", "before", iso(NOW - 7200)))
+    assert read_standing(store, contract, now=NOW).heard
+    write_entry(store, Entry("quotes", "after", iso(NOW - 3600), heard=False))
+    standing = read_standing(store, contract, now=NOW)
+    assert verdict([standing]).text.endswith("; nobody hears of alarms: no subscription of their topic is confirmed")
+    table = replace(standing.tables[0], windows=1, certified=1, audited_at=NOW)
+    assert verdict([replace(standing, tables=(table,))]).complete
