@@ -1,8 +1,9 @@
 """Smoke test of a deployment: whether all that was deployed works together.
 
 An object without any row goes the whole way: landing zone, event, queue, process function with its layers, receipt (the
-processing log would show it from the next audit on). It lies beside a table's sequence, brings no row and leaves
-nothing behind, so that no fact, watermark or alarm is touched. Then each other function is started once with nothing to
+processing log would show it from the next audit on). It lies beside a table's sequence, counts for no feed's first
+arrival, brings no row and leaves nothing behind, so that no fact, watermark or alarm is touched; what a test that was
+cut off left is removed by the next one. Then each other function is started once with nothing to
 do, and every table of the catalog is asked for a row.
 """
 
@@ -14,6 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws.buckets import erase
@@ -25,7 +27,7 @@ from core.contract.model import Contract, Database, Feed
 from core.errors import OutOfReach, PipelineBug, StarmendError, present
 from core.feeds.calendar import is_expected
 from core.landing.ingest_objects import RepairObject
-from core.landing.zone import FEEDS, Landing, landing_of
+from core.landing.zone import FEEDS, TRIAL, TRIAL_HOUR, Landing, landing_of
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
 from core.time import iso
@@ -34,6 +36,7 @@ from processing.records.receipts import read_receipt
 
 WITHIN_SECONDS = 240.0  # a first event may take a minute, a cold function ten seconds
 POLL_SECONDS = 0.5
+LEFT_SECONDS = 900  # by then no test waits for its receipt any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def _quiet_instant(deployed: Deployment, feed: Feed) -> int | None:
 
 def _go_all_the_way(deployed: Deployment, contract: Contract, sleep: Callable[[float], None]) -> None:
     landing = _landing(contract)
+    remove_leftovers(deployed, landing, now=datetime.now(UTC))
     with _removed_afterwards(deployed, landing):
         ingest = S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket)
         ingest.write(landing.key, gzip.compress(b"", mtime=0), if_absent=True, content_type="application/gzip")
@@ -119,13 +123,25 @@ def _go_all_the_way(deployed: Deployment, contract: Contract, sleep: Callable[[f
 def _landing(contract: Contract) -> Landing:
     """A key beside every sequence, of a source table that no dimension is computed from (where there is one)."""
     source = contract.needed_source
-    name = f"smoke-{uuid.uuid4().hex}"
+    name = f"{TRIAL}{uuid.uuid4().hex}"
     if isinstance(source, Feed):
-        landing = landing_of(f"{FEEDS}{contract.dataset}/2000/01/01/00/{name}.gz")
+        landing = landing_of(f"{FEEDS}{contract.dataset}/{TRIAL_HOUR}/{name}.gz")
     else:
         tables = sorted(source.tables, key=lambda table: len(plan_source(contract, table.name).dimensions))
         landing = landing_of(RepairObject(contract.dataset, tables[0].name, name).key)
     return present(landing, "smoke test", contract.dataset)
+
+
+def remove_leftovers(deployed: Deployment, landing: Landing, *, now: datetime) -> None:
+    """Remove what tests left beside the object of this one, of its table: their processes ended before they did so.
+
+    Receipts first, as below. Younger ones stay: they may be those of a test that runs now.
+    """
+    for bucket, key in ((deployed.warehouse_bucket, landing.receipt_key), (deployed.ingest_bucket, landing.key)):
+        begin, trial, _ = key.rpartition(TRIAL)
+        for info in list(S3ObjectStore(deployed.clients("s3"), bucket).list(begin + trial)):
+            if now - info.modified > timedelta(seconds=LEFT_SECONDS):
+                erase(deployed.clients("s3"), bucket, info.key)
 
 
 @contextmanager

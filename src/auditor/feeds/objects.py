@@ -22,7 +22,7 @@ from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
 from core.evolution.deployments import read_deployments, switched_on
 from core.feeds.sweeps import whose_turn
-from core.landing.zone import FEEDS, RECEIPTS, landing_of
+from core.landing.zone import FEEDS, RECEIPTS, is_trial, landing_of
 from core.ports import ObjectInfo, ObjectReader
 
 RECENT = timedelta(days=2)
@@ -93,11 +93,11 @@ def _hours(first: datetime, last: datetime) -> list[str]:
 
 
 def first_hour(ingest: ObjectReader, dataset: str) -> str:
-    """The hour in which the feed's first object arrived; empty where there is none yet."""
+    """The hour in which the feed's first object arrived; empty where there is none yet. Trials of the way are none."""
     prefix = f"{FEEDS}{dataset}/"
     for info in ingest.list(prefix):
         parts = info.key.removeprefix(prefix).split("/")
-        if len(parts) == 5:
+        if len(parts) == 5 and not is_trial(info.key):
             return "/".join(parts[:4])
     return ""
 

@@ -21,6 +21,10 @@ from core.errors import UnknownTable
 from core.landing.ingest_objects import parse_repair_key, parse_table_key, table_prefix
 
 FEEDS = "feeds/"
+TRIAL_HOUR, TRIAL = (
+    "2000/01/01/00",
+    "smoke-",
+)  # hour and name's begin of objects that only try a deployment: no arrivals
 REPAIR = "repair/"
 RECEIPTS = "receipts/"
 HALT_NOTES = "warehouse/_halted/"
@@ -93,6 +97,12 @@ def landing_of(key: str) -> Landing | None:
     if key.startswith(FEEDS) and dataset and name and not key.endswith("/"):
         return Landing(key, dataset, dataset, "feed")
     return None
+
+
+def is_trial(key: str) -> bool:
+    """Whether a feed's object is one that tries the way of an object: nothing of the feed arrived with it."""
+    parts = key.removeprefix(FEEDS).split("/", 1)
+    return key.startswith(FEEDS) and len(parts) == 2 and parts[1].startswith(f"{TRIAL_HOUR}/{TRIAL}")
 
 
 def object_of_record(key: str) -> str:

@@ -77,6 +77,8 @@ def test_before_the_first_object_there_is_no_hour() -> None:
     ingest.write(key("b", "2026/11/20/15"), b"")
     ingest.write(key("a"), b"")
     assert first_hour(ingest, DATASET) == HOUR
+    ingest.write(f"feeds/{DATASET}/2000/01/01/00/smoke-0123.gz", b"")
+    assert first_hour(ingest, DATASET) == HOUR, "the smoke test's object was taken for the first arrival: year 2000"
 
 
 def test_an_object_without_a_receipt_is_found_after_the_grace_and_a_receipt_without_an_object_at_once() -> None:
