@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from core.audit.history import Ranges
 from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
@@ -19,6 +22,7 @@ from core.time import epoch, iso
 ROOT = "audit/broken/"
 MOST_NAMED = 10_000
 EVERYBODY = ""  # as an entity
+_DAY = 86_400  # seconds
 _TIME = re.compile(r"/([01]\d|2[0-3])([0-5]\d)([0-5]\d)-[^/]*$")
 
 
@@ -56,26 +60,56 @@ def keep_broken(store: ObjectWriter, notes: Iterable[BrokenAnswers]) -> None:
         store.write(note.key, note.to_json(), if_absent=True, content_type="application/json")
 
 
-def read_broken(store: ObjectReader, dataset: str, days: Sequence[str]) -> Mapping[str, frozenset[int]]:
-    """The slots of these days (ISO) whose live answer was broken, by entity.
+def read_broken(
+    store: ObjectReader, dataset: str, ranges: Iterable[tuple[int, int]], *, workers: int
+) -> Mapping[str, frozenset[int]]:
+    """The slots of these ranges whose live answer was broken, by entity; so many ``workers`` read at once.
 
+    A symbol that was delisted leaves a note a minute, of which each costs a call: no other slot's are read.
     ``EVERYBODY`` has those of notes that cannot be read any more: which entities they were about nobody knows.
     """
     slots: dict[str, set[int]] = {}
-    for entities, slot in _notes(store, dataset, days):
+    for entities, slot in _notes(store, dataset, _merged(ranges), workers):
         for entity in entities:
             slots.setdefault(entity, set()).add(slot)
     return {entity: frozenset(of_entity) for entity, of_entity in slots.items()}
 
 
-def _notes(store: ObjectReader, dataset: str, days: Sequence[str]) -> Iterator[tuple[list[str], int]]:
-    for day in days:
-        for info in store.list(f"{ROOT}dataset={dataset}/{day}/"):
-            stored = store.read(info.key)
-            try:
-                note = json.loads(stored.body) if stored else None
-                if note is not None:
-                    yield [str(entity) for entity in note["entities"]], epoch(note["slot"])
-            except UNREADABLE:
-                if time := _TIME.search(info.key):
-                    yield [EVERYBODY], epoch(f"{day}T{time[1]}:{time[2]}:{time[3]}Z")
+def _notes(store: ObjectReader, dataset: str, ranges: Ranges, workers: int) -> Iterator[tuple[list[str], int]]:
+    days = sorted({iso(second)[:10] for start, end in ranges for second in (*range(start, end, _DAY), end - 1)})
+    starts = [start for start, _ in ranges]
+
+    def is_asked_for(slot: int) -> bool:
+        place = bisect_right(starts, slot) - 1
+        return place >= 0 and slot < ranges[place][1]
+
+    def named(day: str) -> list[tuple[str, int]]:
+        listed = store.list(f"{ROOT}dataset={dataset}/{day}/")
+        times = [(info.key, _TIME.search(info.key)) for info in listed]
+        slots = [(key, epoch(f"{day}T{time[1]}:{time[2]}:{time[3]}Z")) for key, time in times if time]
+        return [(key, slot) for key, slot in slots if is_asked_for(slot)]
+
+    def read(note: tuple[str, int]) -> tuple[list[str], int] | None:
+        key, slot = note
+        if (stored := store.read(key)) is None:
+            return None
+        try:
+            content = json.loads(stored.body)
+            return [str(entity) for entity in content["entities"]], epoch(content["slot"])
+        except UNREADABLE:
+            return [EVERYBODY], slot
+
+    with ThreadPoolExecutor(workers) as pool:
+        notes = [note for of_day in pool.map(named, days) for note in of_day]
+        yield from (note for note in pool.map(read, notes) if note is not None)
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """The ranges in order, those that touch or overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return tuple(merged)

@@ -10,10 +10,9 @@ from auditor.evidence.claims import read_claims
 from auditor.feeds.absence.proof import Weighed, Weighing, claims_of_expired, weigh
 from auditor.feeds.points import Coverage
 from auditor.services import Services
-from auditor.windows import DAY, Window
+from auditor.windows import Window
 from core.audit.broken_answers import read_broken
 from core.contract.model import Feed
-from core.time import iso
 
 
 def believed_absences(
@@ -49,14 +48,11 @@ def weigh_claims(
     claims += claims_of_expired(expired, now)
     circumstances = Weighing(dataset, feed, run, now)
     if claims:
-        days = sorted({iso(start)[:10] for claim in claims for start in _days(claim.ranges)})
-        circumstances = replace(circumstances, live_broken=read_broken(services.records, dataset, days))
+        claimed = [pair for claim in claims for pair in claim.ranges]
+        notes = read_broken(services.records, dataset, claimed, workers=services.limits.workers)
+        circumstances = replace(circumstances, live_broken=notes)
     weighed = weigh(coverage, claims, believed, circumstances)
     keep(services.records, weighed.absences, workers=services.limits.workers)
     for absence in weighed.absences:
         coverage.mark_absent(absence.entity, absence.ranges)
     return weighed
-
-
-def _days(ranges: Sequence[tuple[int, int]]) -> list[int]:
-    return [second for start, end in ranges for second in (*range(start, end, DAY), end - 1)]
