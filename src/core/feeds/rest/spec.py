@@ -54,6 +54,9 @@ def _check_call(call: Call, role: str) -> None:
         raise _bad(f"{role}.path", "the secret is no part of a URL", "Write auth: {query: NAME}, or name it in headers")
     if unknown := sorted(names & _OF_HISTORY) if isinstance(call, LiveCall) else ():
         raise _bad(f"{role}.path", f"unknown placeholder {{{unknown[0]}}}", "A live call has no time: use {entity}")
+    if call.path.text and call.path.text[0] not in "/?":
+        remedy = f"Write /{call.path.text}: it is added to the URL as it is"
+        raise _bad(f"{role}.path", "begins with neither / nor ?", remedy)
     if not call.fields:
         raise _bad(f"{role}.fields", "is missing", "Map each field of the line to its place in a record")
     whole = [name for name, path in call.fields.items() if path.text.strip() == "@"]

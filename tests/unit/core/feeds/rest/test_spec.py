@@ -62,6 +62,8 @@ def test_what_is_no_time_is_refused(form: str, value: object) -> None:
         ("live/shape", "cube", "rest.live.shape"),
         ("live/query", {"n": 1}, "rest.live.query"),
         ("history/no_data_status", [99], "rest.history.no_data_status"),
+        ("history/path", "stations/{entity}", "rest.history.path"),
+        ("live/path", "{entity}", "rest.live.path"),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_place(path: str, value: object, place: str) -> None:
