@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -44,6 +44,7 @@ LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
 LONGEST_SHOWN = 200  # characters of an address that is not followed
 _RETRIED = (500, 502, 503, 504)
 _TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+_PORTS = {"https": 443, "http": 80}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -121,14 +122,19 @@ class Web:
         return self._signed(_Call(self._base + path, query, body, fresh), turn)
 
     def follow(self, url: str, *, turn: Callable[[], bool] = always, fresh: bool = False) -> Received | Broken:
-        """The answer at a URL that an answer named: of the same host, for the token travels with it."""
+        """The answer at a URL that an answer named: of the same origin, for the token travels with it.
+
+        A link by http, as an application behind an end of TLS writes it, is asked for by https.
+        """
         try:
             whole, _ = urldefrag(urljoin(self._base + "/", url))  # a parameter behind a fragment is not sent
-            origin = urlsplit(whole)[:2]
-        except ValueError:  # half an IPv6 address
+            parts, base = urlsplit(whole), urlsplit(self._base)
+            is_ours = _origin(parts) == _origin(base) or _origin(parts._replace(scheme=base.scheme)) == _origin(base)
+        except ValueError:  # half an IPv6 address, or a port that is none
             return self._unfollowed(url, "its next page has an address that is none")
-        if origin != urlsplit(self._base)[:2]:
+        if "@" in parts.netloc or parts.scheme not in (base.scheme, "http") or not is_ours:
             return self._unfollowed(whole, "its next page is on another host")
+        whole = urlunsplit(parts._replace(scheme=base.scheme, netloc=base.netloc))
         return self._signed(_Call(self._without_secret(whole), {}, None, fresh), turn)
 
     def place(self, of: str, url: str = "") -> str:
@@ -302,6 +308,11 @@ def prepared(url: str, query: Mapping[str, str]) -> str:
 @lru_cache(maxsize=2048)  # the paths of a plan's entities, minute after minute
 def _without_fragment(url: str) -> str:
     return urldefrag(requests.Request("GET", url).prepare().url or url)[0]
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    """The origin of a URL (RFC 6454, 4), however its host and its port are written. Raises ``ValueError``."""
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme)
 
 
 def _without_query(url: str) -> str:

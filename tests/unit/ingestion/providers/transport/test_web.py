@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from tests.fakes.secrets import MemorySecrets
 from tests.support.scripted_server import Answer, Request, scripted_server
 
+from core.audit.history import Evidence
 from core.errors import BadContract, InvalidData
 from ingestion.providers import answers
 from ingestion.providers.answers import Broken, Limited, NotEntitled
@@ -273,6 +274,38 @@ def test_a_next_page_is_asked_for_as_it_is_named_with_the_secret_in_its_query(na
         credential = Credential(MemorySecrets(token=SECRET), "token")
         Web(server.url, signing=Signing(query="key"), credential=credential).follow(named)
         assert [request.path for request in server.requests] == [asked]
+
+
+_BASE = "https://api.example.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("base", "named", "asked"),
+    [
+        (_BASE, "https://api.example.com:443/v1/x?p=2", "https://api.example.com/v1/x?p=2"),
+        (_BASE, "HTTPS://API.example.com/v1/x?p=2", "https://api.example.com/v1/x?p=2"),
+        (_BASE, "http://api.example.com/v1/x?p=2", "https://api.example.com/v1/x?p=2"),
+        (_BASE, "http://api.example.com:80/v1/x?p=2", ""),
+        ("https://api.example.com:443", "//api.example.com/x", "https://api.example.com:443/x"),
+        ("https://api.example.com:8443", "http://api.example.com:8443/x", "https://api.example.com:8443/x"),
+        ("https://api.example.com:8443", "https://api.example.com/x", ""),
+        ("http://127.0.0.1:1", "https://127.0.0.1:1/x", ""),
+        (_BASE, "https://api.example.com:99999/x", ""),
+        (_BASE, "https://me@api.example.com/x", ""),
+        (_BASE, "ftp://api.example.com/x", ""),
+        (_BASE, "https://api.example.com.thief.org/x", ""),
+    ],
+)
+def test_a_next_page_of_the_same_origin_is_asked_for_however_it_is_written(base: str, named: str, asked: str) -> None:
+    client, calls = web(base), []
+
+    def once(call: Any, *_: object, **__: object) -> tuple[Broken, bool]:
+        calls.append(call.url)
+        return Broken("", Evidence("", 0, "", "")), False
+
+    client._once = once  # type: ignore[method-assign]
+    assert isinstance(client.follow(named), Broken)
+    assert calls == [asked] * bool(asked)
 
 
 @pytest.mark.parametrize("url", ["https://[x", "//[::1/h?page=2", "https://x\u2100/h", f"https://thief/{SECRET}/more"])
