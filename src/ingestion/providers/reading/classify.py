@@ -21,7 +21,7 @@ from jmespath.exceptions import JMESPathError
 from core.audit.history import Evidence
 from core.feeds.rest.templates import Path
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
-from ingestion.providers.reading.exact_json import read_exact
+from ingestion.providers.reading.exact_json import TwoValues, read_exact
 from ingestion.providers.reading.headers import is_limit, requested_pause
 from ingestion.providers.reading.received import Received
 from ingestion.providers.reading.wholeness import is_of_errors, limit_in
@@ -205,6 +205,8 @@ def _document(answer: Received, rules: Rules) -> tuple[object, str, tuple[str, .
         if kind == "ndjson":
             return [read_exact(line) for line in _utf8(answer).splitlines() if line.strip()], "", None
         return read_exact(_utf8(answer)), "", None
+    except TwoValues as error:
+        return None, f"no document with one meaning ({error})", None
     except (ValueError, csv.Error):
         return None, f"no {rules.format.upper()} ({answer.headers.get('Content-Type', 'no content type')})", None
 

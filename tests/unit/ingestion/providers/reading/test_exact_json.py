@@ -29,5 +29,13 @@ def test_nan_and_infinities_are_no_numbers_and_spoil_nothing_beside_them() -> No
     assert [is_number(value) for value in read_exact(b"[NaN, Infinity, -Infinity, 1.5]")] == [False, False, False, True]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("pair", ['"a": 1, "a": 2', '"a": 1, "a": true', '"a": 1, "b": 0, "a": 1.0'])
+def test_two_values_of_one_name_are_none(pair: str) -> None:
+    """The last one would be taken, as if nobody had said the other."""
+    with pytest.raises(ValueError, match="two values of 'a'"):
+        read_exact(f'[{{"x": {{{pair}}}}}]'.encode())
+    assert read_exact(b'{"a": NaN, "a": NaN, "b": 1, "b": 1}')["b"] == 1  # type: ignore[index]
+
+
 def test_a_boolean_is_no_number() -> None:
     assert [is_number(value) for value in (1, Decimal("1.5"), True, "1", None)] == [True, True, False, False, False]
