@@ -63,6 +63,12 @@ def test_one_table_that_fails_does_not_keep_the_others_from_running() -> None:
         sandbox.extraction.close()
 
 
+@pytest.fixture
+def in_given_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.extract.flow.in_turn", lambda names, _: names)
+
+
+@pytest.mark.usefixtures("in_given_order")
 def test_a_session_that_a_table_lost_is_opened_again_for_the_next() -> None:
     slow = source_table("slow", key=["id"], id="int", last_updated="timestamp")
     with scratch_database(*TWO_TABLES) as database:
@@ -76,6 +82,7 @@ def test_a_session_that_a_table_lost_is_opened_again_for_the_next() -> None:
         sandbox.extraction.close()
 
 
+@pytest.mark.usefixtures("in_given_order")
 def test_a_horizon_holds_for_the_server_that_it_was_taken_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session was lost to a fail-over, and the next one's server had a transaction open: what it wrote was in no
     interval of the horizon of the server before."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,8 +35,9 @@ from tests.support.waiting import eventually
 from core.authoring.load import load
 from core.landing.ingest_objects import EPOCH, ObjectFacts, encode_facts
 from core.time import parse_instant
+from ingestion.engines.failures import StatementTimeOut
 from ingestion.extract.budget import Budget
-from ingestion.extract.flow import TablesFailed
+from ingestion.extract.flow import TablesFailed, in_turn
 
 pytestmark = pytest.mark.database
 CONTRACTS = Path(__file__).parents[2] / "contracts"
@@ -409,11 +412,41 @@ def test_the_backlog_of_one_table_starves_no_other() -> None:
     with scratch_database(*TWO_TABLES) as database:
         database.run(TIE.format(1, 20_000), "INSERT INTO other (note, last_updated) VALUES ('x', '2026-11-20')")
         sandbox = extraction_sandbox(contract_of(replace(LEDGER, rows_per_object=10), OTHER), secret=database.secret())
-        first = sandbox.extract(budget=time_for(sandbox, 300))
-        assert [table.outcome for table in first.tables] == ["out of time", "out of time"]
-        second = sandbox.extract(budget=time_for(sandbox, 300))
-        assert [table.outcome for table in second.tables] == ["out of time", "extracted"]
+        for number in range(3):
+            backlog, quick = sandbox.extract(budget=time_for(sandbox, 300)).tables
+            assert (backlog.outcome, quick.outcome) == ("out of time", "unchanged" if number else "extracted")
+            assert backlog.objects + quick.objects >= 300  # the time that one leaves is the other's
+        assert [row["id"] for row in sandbox.rows()] == list(range(1, len(sandbox.rows()) + 1))
+        assert sandbox.metrics.total("RowsExtracted") == len(sandbox.rows()) + 1
+        assert sandbox.metrics.total("TableOutOfTime") == 3
         sandbox.extraction.close()
+
+
+def test_a_table_that_gives_no_row_in_time_starves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.extract.flow.in_turn", lambda names, _: sorted(names))
+    with scratch_database(*TWO_TABLES) as database:
+        database.run(
+            "CREATE VIEW hopeless AS SELECT ledger.* FROM ledger, pg_sleep(60)",
+            f"GRANT SELECT ON hopeless TO {shared_server().extractor.user}",
+            "INSERT INTO ledger (last_updated) VALUES ('2026-11-20')",
+            "INSERT INTO other (last_updated) VALUES ('2026-11-20')",
+        )
+        hopeless = replace(LEDGER, name="hopeless")
+        sandbox = extraction_sandbox(contract_of(hopeless, OTHER), secret=database.secret())
+        sandbox.extraction.statement_seconds = 3
+        slow, quick = sandbox.extract(budget=Budget.of(3, clock=time.monotonic)).tables
+        assert (slow.outcome, quick.outcome) == ("failed", "extracted")
+        assert isinstance(slow.error, StatementTimeOut)
+        sandbox.extraction.close()
+
+
+@pytest.mark.parametrize("tables", [2, 5])
+def test_each_table_comes_before_each_other_in_every_second_pass(tables: int) -> None:
+    names = [f"table_{number}" for number in range(tables)]
+    began = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+    orders = [in_turn(names, began + dt.timedelta(minutes=minute)) for minute in range(1000)]
+    for one, other in itertools.permutations(names, 2):
+        assert 400 < sum(order.index(one) < order.index(other) for order in orders) < 600
 
 
 def test_the_log_tells_the_start_each_tables_start_update_and_completion(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+GRACE = 5.0  # seconds that a statement may outlive the budget: this machine's clock ends a pass, if rows come at all
 Clock = Callable[[], float]
 
 
@@ -14,6 +15,7 @@ class Budget:
 
     clock: Clock
     until: float
+    grace: float = GRACE  # of a statement
 
     @classmethod
     def of(cls, seconds: float, *, clock: Clock) -> Budget:
@@ -29,3 +31,9 @@ class Budget:
     def over(self) -> bool:
         """Whether no time is left."""
         return self.left <= 0
+
+    def share(self, *, among: int, kept: float) -> Budget:
+        """An equal share of what is left beyond the seconds that are kept back; all of it where that is nothing."""
+        seconds = self.left - kept if self.left > kept else self.left
+        share = Budget.of(seconds / among, clock=self.clock)
+        return replace(share, grace=max(0.0, min(GRACE, share.left)))

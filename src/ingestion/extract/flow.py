@@ -10,16 +10,17 @@ reader's name, a standby before its promotion), so catalog and horizon are taken
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
 from core.contract.model import Contract, Database, SourceTable
 from core.errors import BadContract, OutOfReach, StarmendError, TransientFailure, UnknownTable
 from core.landing.ingest_objects import ObjectFacts, TableObject
-from core.landing.state import TableState
+from core.landing.state import StoredState, TableState, plan_adoption
 from core.metrics import (
     HORIZON_HELD,
     OBJECTS_EXTRACTED,
@@ -32,12 +33,13 @@ from core.metrics import (
 )
 from core.ports import Log, Metrics
 from ingestion.engines.build import engine_named
+from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import Bound, Catalog, Connector, Engine, Session, TableReading
 from ingestion.extract.budget import Budget
 from ingestion.extract.hash_lists import HashLists
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild
-from ingestion.extract.table import GRACE, Interval, Outcome, Sink, Stored, extract_table, plan_interval
+from ingestion.extract.table import Interval, Outcome, Sink, Stored, extract_table, plan_interval
 
 STATEMENT_SECONDS = 840.0
 UNPLACED_AFTER = timedelta(days=1)  # behind an interval: what lies nearer, one of the next passes holds
@@ -171,7 +173,7 @@ class Extraction:
         if self._session is None or self._session.closed:
             self._session = self.connector.open()
         if self.budget is not None:
-            self._session.allow(self.budget.left + GRACE)
+            self._session.allow(self.budget.left + self.budget.grace)
         return self._session
 
     def connected(self, tables: Sequence[SourceTable]) -> Connected:
@@ -272,10 +274,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
 
 
 def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Results) -> dict[str, TableState]:
-    """Each table's state, with the objects beyond the parameters adopted.
-
-    The least advanced table comes first, so that the backlog of one starves no other.
-    """
+    """Each table's state, with the objects beyond the parameters adopted."""
     sink = extraction.sink
     stored = read_stored(sink.parameters, sink.names, [table.name for table in tables])
     states: dict[str, TableState] = {}
@@ -285,7 +284,7 @@ def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Res
             rebuild(sink.parameters, sink.names, table.name, state)
             _report_adoption(extraction, table.name, state)
             states[table.name] = state
-    return dict(sorted(states.items(), key=lambda item: item[1].durable_until))
+    return states
 
 
 def _promised(extraction: Extraction, states: Mapping[str, TableState]) -> Promised:
@@ -295,15 +294,73 @@ def _promised(extraction: Extraction, states: Mapping[str, TableState]) -> Promi
 
 
 def _extract_all(extraction: Extraction, states: Mapping[str, TableState], budget: Budget, results: _Results) -> None:
-    promised = _promised(extraction, states)
-    for name, state in states.items():
-        if promised.session.closed and not budget.over:  # where none can be opened, no table is tried any more
-            promised = _promised(extraction, states)
-        with results.guard(name):
-            if budget.over:
-                results.done(name, Stored(number=state.number, outcome="out of time"))
-            else:
-                results.done(name, _extract(extraction, name, state, promised, budget))
+    """Extract each table within its share, and then those that need more time, by what is left."""
+    rounds = _Rounds(extraction, states, budget, results, _promised(extraction, states))
+    names = in_turn(list(states), rounds.promised.bound.now)
+    kept = budget.left / 2
+    unfinished: list[str] = []
+    for place, name in enumerate(names):
+        waiting = len(names) - place
+        alone = waiting == 1 and not unfinished
+        share = budget if alone else budget.share(among=waiting, kept=kept)
+        if not rounds.extract(name, share):
+            unfinished.append(name)
+    for name in unfinished:
+        rounds.extract(name, budget)
+
+
+def in_turn(names: Sequence[str], now: datetime) -> list[str]:
+    """The tables in an order that is another one at each moment, and the same wherever it is asked for."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{now.isoformat()} {name}".encode()).digest())
+
+
+@dataclass
+class _Rounds:
+    """The tables of a pass, each extracted once or, where its share of the time was too short, twice."""
+
+    extraction: Extraction
+    states: Mapping[str, TableState]
+    budget: Budget
+    results: _Results
+    promised: Promised
+    stored: dict[str, Stored] = field(default_factory=dict)
+
+    def extract(self, name: str, share: Budget) -> bool:
+        """Whether the table is done with, extracted or failed; if not, it wants more time than its share."""
+        if self.promised.session.closed and not self.budget.over:  # where none can be opened, no table is tried
+            self.promised = _promised(self.extraction, self.states)
+        with self.results.guard(name):
+            stored = self._stored(name, share)
+            if stored.outcome == "out of time" and share is not self.budget and not self.budget.over:
+                return False
+            self.results.done(name, stored)
+        return True
+
+    def _stored(self, name: str, share: Budget) -> Stored:
+        """What the pass has stored of a table so far, this time's included."""
+        before = self.stored.get(name)
+        state = self._state(name, before)
+        if self.budget.over:
+            return replace(before or Stored(number=state.number), outcome="out of time")
+        try:
+            stored = _extract(self.extraction, name, state, self.promised, share)
+        except StatementTimeOut:
+            has_rows = before is not None and before.objects > 0
+            if not has_rows and (share is self.budget or self.budget.over):
+                raise
+            stored = Stored(number=state.number, outcome="out of time")
+        self.results.count(stored)
+        if before is not None:
+            stored = stored.after(before)
+        self.stored[name] = stored
+        return stored
+
+    def _state(self, name: str, before: Stored | None) -> TableState:
+        if before is None or not before.objects:
+            return self.states[name]
+        sink = self.extraction.sink
+        newest = sink.landing.facts(TableObject(sink.dataset, name, before.number))
+        return plan_adoption(StoredState(newest.durable_until if newest else None, before.number), [], newest)
 
 
 def _extract(extraction: Extraction, name: str, state: TableState, promised: Promised, budget: Budget) -> Stored:
@@ -401,10 +458,13 @@ class _Results:
         self.of[name] = TableResult(name, stored.outcome, stored.objects, stored.rows, stored.number)
         fields = {"table": name, "outcome": stored.outcome, "objects": stored.objects, "rows": stored.rows}
         self._extraction.log.info("table completed", **fields, number=stored.number)
-        self._extraction.metrics.add(ROWS_EXTRACTED, stored.rows)
-        self._extraction.metrics.add(OBJECTS_EXTRACTED, stored.objects)
         if stored.outcome == "out of time":
             self._extraction.metrics.add(TABLE_OUT_OF_TIME, 1)
+
+    def count(self, stored: Stored) -> None:
+        """Measure what was stored, whatever becomes of the rest of the table."""
+        self._extraction.metrics.add(ROWS_EXTRACTED, stored.rows)
+        self._extraction.metrics.add(OBJECTS_EXTRACTED, stored.objects)
 
     def failed(self, name: str, error: Exception) -> None:
         self.of[name] = TableResult(name, "failed", error=error)

@@ -24,7 +24,6 @@ from ingestion.extract.serial_executor import SerialExecutor
 
 Outcome = Literal["extracted", "unchanged", "held", "out of time", "beaten", "failed"]
 OnStored = Callable[[TableObject, ObjectFacts], None]
-GRACE = 5.0  # seconds that a statement may outlive the budget: this machine's clock ends a pass, if rows come at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,12 @@ class Stored:
     rows: int = 0
     number: int = 0
     outcome: Outcome = "unchanged"
+
+    def after(self, before: Stored) -> Stored:
+        """Both, where this was stored after ``before`` in the same pass."""
+        objects, rows = before.objects + self.objects, before.rows + self.rows
+        outcome = "extracted" if objects and self.outcome == "unchanged" else self.outcome
+        return Stored(objects, rows, self.number, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def extract_table(
     Memory: three objects at most. Raises what ``lines.collect_rows`` and ``landing.write_object`` raise; what was
     stored before stays, and the state fits it.
     """
-    seconds = min(statement_seconds, max(budget.left, 0.0) + GRACE)
+    seconds = min(statement_seconds, max(budget.left, 0.0) + budget.grace)
     lines = reading.lines_between(session, interval.start, interval.until, seconds=seconds)
     packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=object_bytes)
     cutter = _Cutter(reading, state, interval, sink.dataset)
