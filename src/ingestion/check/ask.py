@@ -47,7 +47,7 @@ from core.time import parse_instant
 from core.warehouse.order import as_array, one_zero
 from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import TableReading
-from ingestion.extract.flow import Extraction
+from ingestion.extract.flow import Extraction, Promised
 from ingestion.extract.table import horizon_of
 
 BLOCK_BYTES = 4 << 20
@@ -70,7 +70,7 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
         if isinstance(asked, DescribeTables):
             return _described(extraction)
         if isinstance(asked, FindWaiting):
-            return {WAITING: [name for name, since in asked.since.items() if _waits(extraction, name, since, asked)]}
+            return {WAITING: _waiting(extraction, asked)}
         return _answer(extraction, asked, records)
     except (InvalidData, PipelineBug) as error:
         return {REFUSED: str(error)}
@@ -86,23 +86,36 @@ def _described(extraction: Extraction) -> dict[str, Any]:
     return shapes_to_data({name: table.columns for name, table in described.items()}, others)
 
 
-def _waits(extraction: Extraction, name: str, since: str, asked: FindWaiting) -> bool:
-    """Whether rows of a table wait for their extraction, or may come yet; so they do where it shows nothing of itself.
+def _waiting(extraction: Extraction, asked: FindWaiting) -> list[str]:
+    """The tables of which rows wait for their extraction, or may come yet, and those that show nothing of themselves.
 
     What a transaction that is still open writes is not visible, and may lie before any instant that is past the safe
     horizon. The horizon is asked for before the rows: what ends meanwhile shows in one or the other.
     """
-    try:
-        promised = extraction.promised([extraction.table(name)])
-        session, reading = promised.session, extraction.reading_of(promised.catalog, name)
-        start, until = Position(parse_instant(since), asked.after.get(name)), parse_instant(asked.until)
-        horizon = horizon_of(promised.bound, reading, extraction.source)
-        if horizon is None or horizon < until:
-            return True
-        extraction.engine.catch_up(session)
-        return reading.has_rows_between(session, start, until, seconds=extraction.statement_seconds)
-    except (InvalidData, PipelineBug, StatementTimeOut):
+    promised: Promised | None = None
+    waiting = []
+    for name, since in asked.since.items():
+        try:
+            if promised is None or promised.session.closed:
+                promised = extraction.promised(
+                    [table for table in extraction.source.tables if table.name in asked.since]
+                )
+            waits = _waits(extraction, promised, name, since, asked)
+        except (InvalidData, PipelineBug, StatementTimeOut):
+            waits = True
+        if waits:
+            waiting.append(name)
+    return waiting
+
+
+def _waits(extraction: Extraction, promised: Promised, name: str, since: str, asked: FindWaiting) -> bool:
+    session, reading = promised.session, extraction.reading_of(promised.catalog, name)
+    start, until = Position(parse_instant(since), asked.after.get(name)), parse_instant(asked.until)
+    horizon = horizon_of(promised.bound, reading, extraction.source)
+    if horizon is None or horizon < until or (reading.written_elsewhere and not extraction.source.lookback):
         return True
+    extraction.engine.catch_up(session)
+    return reading.has_rows_between(session, start, until, seconds=extraction.statement_seconds)
 
 
 def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) -> dict[str, Any]:

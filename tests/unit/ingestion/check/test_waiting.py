@@ -97,3 +97,15 @@ def test_a_quiet_table_waits_for_what_an_open_transaction_may_have_written_befor
         finally:
             writer.rollback()
             writer.close()
+
+
+@pytest.mark.parametrize(("lookback", "waiting"), [(0, ["seen"]), (60, [])])
+def test_a_table_that_other_transactions_than_the_servers_write_waits_unless_a_lookback_bounds_them(
+    lookback: int, waiting: list[str]
+) -> None:
+    table = source_table("seen", key=["n"], n="int", last_updated="timestamp")
+    view = "CREATE MATERIALIZED VIEW seen AS SELECT 1 AS n, timestamp '2026-11-20 13:00' AS last_updated"
+    with scratch_database(view) as database:
+        sandbox = extraction_sandbox(contract_of(table, lookback=lookback), secret=database.secret())
+        question = FindWaiting("shop", {"seen": format_instant(EPOCH)}, format_instant(NOON))
+        assert answer(sandbox.extraction, question_to_data(question), sandbox.objects) == {WAITING: waiting}
