@@ -21,6 +21,7 @@ locals {
     anchors            = local.proves ? local.anchor_bucket : ""
     signing_keys       = local.signing_keys
     mirror_database    = local.mirrors ? local.mirror_database : ""
+    schedules_enabled  = var.schedules_enabled
     spark              = local.spark
     contracts_key      = aws_s3_object.contracts.key
     contracts_sha256   = filesha256(var.contracts_file)

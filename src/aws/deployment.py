@@ -24,7 +24,13 @@ from core.json import UNREADABLE
 
 DESCRIPTION = "deployment.json"  # key in the code bucket, see terraform/description.tf
 LOCAL_STACK = "stack.json"  # where the stack of this machine is
-_OPTIONAL = {"anchors", "signing_keys", "mirror_database", "spark"}  # what earlier releases did not say
+_OPTIONAL = {
+    "anchors",
+    "signing_keys",
+    "mirror_database",
+    "spark",
+    "schedules_enabled",
+}  # what earlier releases did not say
 _ABSENT = MISSING | {"NoSuchBucket"}
 
 
@@ -75,6 +81,7 @@ class Deployment:
     anchors: str = ""  # the bucket of signed anchors; empty: nothing is signed
     signing_keys: Sequence[str] = ()
     mirror_database: str = ""  # of the catalog; empty: no schedule mirrors the tables
+    schedules_enabled: bool | None = None  # None: an earlier release deployed it, and did not say
     spark: Mapping[str, str] = field(default_factory=dict)  # how its jobs are started; empty: there is none
     aws_environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from cli.commands import examples
 from cli.completion import complete_dataset
 from cli.deployed import deployment
 from cli.options import DEFAULT, Environment, Json
-from cli.output import out, print_json
+from cli.output import out, print_json, say
 from core.errors import Misuse
 
 if TYPE_CHECKING:
@@ -55,17 +55,20 @@ def pause(
 def resume(dataset: Named, environment: Environment = DEFAULT, as_json: Json = False) -> None:
     """Resume a dataset: it is asked for again, and catches up.
 
-    What the pause left out is missing from then on, and is fetched as any gap is. Schedules that were off before the
-    pause stay off.
+    What the pause left out is missing from then on, and is fetched as any gap is. Its schedules are as the deployment
+    has them by now: on where schedules_enabled is.
     """
     from auditor.interventions import switching
 
     deployed, records, schedules = _of(environment)
     datasets_of(deployed, dataset, operation="resume")
-    outcome = switching.resume(records, schedules, dataset, now=int(utc_now().timestamp()))
+    now, wanted = int(utc_now().timestamp()), deployed.schedules_enabled
+    outcome = switching.resume(records, schedules, dataset, now=now, wanted=wanted)
     if outcome is None:
         raise Misuse("resume", dataset, "is not paused", "starmend status shows what is")
     _tell(dataset, *outcome, as_json=as_json)
+    if wanted is False:
+        say("schedules_enabled is off in this deployment, so no schedule asks for it: starmend deploy apply")
 
 
 def _of(environment: str) -> tuple[Deployment, S3ObjectStore, Schedules]:

@@ -25,8 +25,8 @@ MOST_KEPT = 50  # of a dataset, the newest
 class Pause:
     """One pause: ``[since, until)`` in epoch seconds; without ``until`` it stands. ``by`` is an identity of AWS.
 
-    ``schedules`` are those that it switched off: those that were off before stay off when it ends. ``settled``: it is
-    over, and they are on again.
+    ``schedules`` are those that it switched off. ``settled``: it is over, and they are on again, or those that the
+    deployment wants on by then.
     """
 
     since: int

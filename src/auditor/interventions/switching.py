@@ -5,6 +5,9 @@ they say, which no condition guards; so the pauses are read again afterwards, un
 followed. Whoever switched something off, or still owes to switch it on, has the pause that stands by then name it. So
 the last switch of all is as the pauses say. Where a process ended in the middle, giving either command mends that;
 where it was overtaken by another one before, ``resume`` does.
+
+What was on before a pause may not be what the deployment wants after it: schedules may have been switched on or off for
+all by a deployment meanwhile, which leaves those of a paused dataset off. So ``resume`` is told what it wants.
 """
 
 from __future__ import annotations
@@ -46,18 +49,28 @@ def pause(
     return _follow(records, switches, dataset, lambda before: before.paused(now, by=by, reason=reason))
 
 
-def resume(records: ObjectStore, switches: Switches, dataset: str, *, now: int) -> tuple[Pauses, list[str]] | None:
+def resume(
+    records: ObjectStore, switches: Switches, dataset: str, *, now: int, wanted: bool | None = None
+) -> tuple[Pauses, list[str]] | None:
     """End the pause of a dataset and switch its schedules on; the pauses, and what was switched.
 
-    None where no pause stands and what the last one switched off is on: there was nothing to do.
+    ``wanted`` is whether the deployment has schedules on: then all of the dataset's are switched on, or none is. None
+    where it does not say: then those are that the pause switched off.
+
+    None where no pause stands and nothing was to be switched on: there was nothing to do.
     """
     before = read_pauses(records, dataset)
-    pauses, switched = _follow(records, switches, dataset, lambda present: present.resumed(now))
+    pauses, switched = _follow(records, switches, dataset, lambda present: present.resumed(now), wanted=wanted)
     return (pauses, switched) if switched or not before.is_settled else None
 
 
 def _follow(
-    records: ObjectStore, switches: Switches, dataset: str, change: Callable[[Pauses], Pauses]
+    records: ObjectStore,
+    switches: Switches,
+    dataset: str,
+    change: Callable[[Pauses], Pauses],
+    *,
+    wanted: bool | None = None,
 ) -> tuple[Pauses, list[str]]:
     """Change the pauses, and switch schedules as they say until they are those that were followed."""
     if not (pauses := read_pauses(records, dataset)).pauses and change(pauses) == pauses:
@@ -71,6 +84,8 @@ def _follow(
             pauses = change_pauses(records, dataset, partial(_naming, owed=owed))
             on = pauses.standing is None
         names = {*pauses.schedules, *(owed if on else ())}
+        if on and wanted is not None:
+            names = set(switches.of_dataset(dataset)) if wanted else set()
         switched ^= {name for name in sorted(names) if switches.switch(name, on=on)}
         owed |= names
         followed = pauses

@@ -16,6 +16,7 @@ from auditor.evidence.journal import Entry
 from auditor.interventions.silences import Silence
 from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import Cause
+from aws.deployment import DESCRIPTION
 from core.errors import TransientFailure
 from core.time import format_second
 
@@ -131,6 +132,26 @@ def test_a_pause_switches_schedules_off_and_a_resume_those_alone_on_again(
     assert state("extract-sales")[0] == "DISABLED"
     assert starmend("resume", "quotes").code == 2
     assert starmend("pause", "nothing").code == 2
+
+
+@pytest.mark.parametrize(("enabled", "state"), [(True, "ENABLED"), (False, "DISABLED")])
+def test_a_resume_goes_by_what_the_deployment_says_of_schedules(
+    account: Account, starmend: Command, enabled: bool, state: str
+) -> None:
+    scheduler, s3 = account.client_of("scheduler"), account.client_of("s3")
+    scheduler.create_schedule_group(Name="starmend-dev")
+    scheduler.create_schedule(
+        Name="request-quotes", GroupName="starmend-dev", ScheduleExpression="cron(* * * * ? *)",
+        Target={"Arn": "arn:aws:lambda:x", "RoleArn": "arn:aws:iam::123456789012:role/x"},
+        FlexibleTimeWindow={"Mode": "OFF"}, State="DISABLED" if enabled else "ENABLED",
+    )  # fmt: skip
+    assert starmend("pause", "quotes").code == 0
+    place = {"Bucket": account.deployment.buckets["code"], "Key": DESCRIPTION}
+    description = json.loads(s3.get_object(**place)["Body"].read()) | {"schedules_enabled": enabled}
+    s3.put_object(**place, Body=json.dumps(description).encode())  # a deploy meanwhile
+    resumed = starmend("resume", "quotes")
+    assert (resumed.code, "schedules_enabled is off" in resumed.err) == (0, not enabled)
+    assert scheduler.get_schedule(GroupName="starmend-dev", Name="request-quotes")["State"] == state
 
 
 def test_a_pause_that_ends_half_way_leaves_no_schedule_off_for_ever(

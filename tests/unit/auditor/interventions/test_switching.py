@@ -24,6 +24,7 @@ class Account:
         self.records = MemoryObjects()
         self.on = {"request": True, "extract": False}
         self.calls = 0
+        self.wanted: bool | None = None
         self.before: Callable[[int], None] = lambda _call: None
 
     def called(self) -> None:
@@ -54,7 +55,7 @@ class Account:
         if command == "pause":
             pause(self, self, "quotes", now=1, by="alice")  # type: ignore[arg-type]
         else:
-            resume(self, self, "quotes", now=2)  # type: ignore[arg-type]
+            resume(self, self, "quotes", now=2, wanted=self.wanted)  # type: ignore[arg-type]
 
     def at(self, call: int, do: Callable[[], None]) -> None:
         """Do something ahead of the call of that number, in a process of its own."""
@@ -154,3 +155,41 @@ def test_pauses_that_an_earlier_release_ended_had_their_schedules_on_again() -> 
     account.on["request"] = False  # since, by a deployment
     account.give("pause")
     assert read_pauses(account.records, "quotes").schedules == ()
+
+
+@pytest.mark.parametrize(("wanted", "after"), [(True, True), (False, False), (None, False)])
+def test_a_resume_leaves_schedules_as_the_deployment_wants_them_by_then(wanted: bool | None, after: bool) -> None:
+    """Paused before schedules were switched on, a feed was resumed and never asked for until the next deployment."""
+    account = Account()
+    account.on = {"request": False, "extract": False}
+    account.give("pause")
+    account.wanted = wanted  # a deployment since, which left those of the paused dataset off
+    account.give("resume")
+    assert (account.is_paused, account.on) == (False, {"request": after, "extract": after})
+
+
+def test_a_resume_switches_nothing_on_that_a_deployment_switched_off_during_the_pause() -> None:
+    account = begun(("pause",))
+    account.wanted = False
+    account.give("resume")
+    assert (account.is_paused, account.on) == (False, {"request": False, "extract": False})
+    account.wanted = True
+    account.give("resume")
+    assert account.on == {"request": True, "extract": True}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize(("start", "first", "second"), product(STARTS, COMMANDS, COMMANDS))
+def test_commands_that_overtake_one_another_leave_what_the_deployment_wants(
+    start: tuple[str, ...], first: str, second: str, wanted: bool
+) -> None:
+    for call in range(1, calls_of(start, first) + 1):
+        account = begun(start)
+        account.wanted = wanted
+        account.at(call, lambda account=account: account.give(second))  # type: ignore[misc]
+        account.give(first)
+        if account.is_paused:
+            assert not any(account.on.values()), call
+        account.give("pause")
+        account.give("resume")
+        assert (account.is_paused, set(account.on.values())) == (False, {wanted}), call
