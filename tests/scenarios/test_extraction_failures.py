@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -27,6 +28,7 @@ from tests.support.sources import shared_server
 
 from core.audit.source_check import CountBuckets, Span, question_to_data
 from core.errors import OutOfReach, UnknownTable
+from core.landing.ingest_objects import EPOCH
 from ingestion.check.ask import answer
 from ingestion.extract.flow import TablesFailed
 
@@ -103,6 +105,37 @@ def test_a_horizon_holds_for_the_server_that_it_was_taken_of(monkeypatch: pytest
             assert [table.outcome for table in sandbox.extract().tables] == ["failed", "unchanged"]
             writing.commit()
         sandbox.extract_until(lambda _: len(sandbox.rows("other")) == 2)
+        sandbox.extraction.close()
+
+
+def test_a_row_too_long_to_print_is_refused_alone() -> None:
+    table = source_table("long", key=["id"], id="int", note="string?", last_updated="timestamp")
+    with scratch_database(LEDGER_SQL) as database:
+        database.run(
+            "CREATE VIEW long AS SELECT id, CASE id WHEN 3 THEN repeat(id::text, 2000000000) END AS note, last_updated"
+            " FROM ledger",
+            f"GRANT SELECT ON long TO {shared_server().extractor.user}",
+            "INSERT INTO ledger (last_updated) SELECT '2026-11-20' FROM generate_series(1, 5)",
+        )
+        sandbox = extraction_sandbox(contract_of(table), secret=database.secret())
+        sandbox.extract().raise_failures()
+        notes = {row["id"]: row["note"] for row in sandbox.rows("long")}
+        assert [*notes] == [1, 2, 3, 4, 5]
+        assert "requested length too large (54000)" in notes[3]["unprintable"]
+        sandbox.extraction.close()
+
+
+def test_pieces_of_a_composite_key_are_no_deeper_than_the_servers_stack() -> None:
+    table = source_table("pairs", key=["a", "b"], a="int", b="string", last_updated="timestamp")
+    with scratch_database(
+        "CREATE TABLE pairs (a int, b char(5), last_updated timestamptz NOT NULL, PRIMARY KEY (a, b))",
+        "INSERT INTO pairs SELECT n / 100, n, '2026-11-20' FROM generate_series(1, 9000) AS n WHERE n % 1000 < 3",
+    ) as database:
+        sandbox = extraction_sandbox(contract_of(table), secret=database.secret())
+        session, reading = sandbox.extraction.reading("pairs")
+        keys = [(n // 100, str(n)) for n in range(9000)]
+        lines = [line for batch in reading.lines_of(session, keys, checked_at=EPOCH, seconds=60) for line in batch]
+        assert {json.loads(line)["b"].rstrip() for line in lines} == {str(n) for n in range(1, 9000) if n % 1000 < 3}
         sandbox.extraction.close()
 
 

@@ -26,7 +26,7 @@ class CertificateExpired(CertificateRefused):
 
 
 class UnprintableValue(InvalidData):
-    """A row holds what the server cannot print: bytes of no text, a number too long, a page that is corrupt.
+    """A row holds what the server cannot print: bytes of no text, a number too long, too much of it, a corrupt page.
 
     A key that is asked for may be the cause too: no value of its column's type any more.
     """

@@ -28,8 +28,13 @@ _AUTHENTICATION = ("28P01", "28000")
 _TIME_OUT = "57014"
 # Bytes of no text, text without counterpart, numbers and times out of range, corrupt pages; what is no value of its
 # type, an enum's or a domain's too; in a view, a division by zero, a root, logarithm or substring that there is not.
+# Rows of more than a gigabyte of text; a piece of more keys than the server's stack holds, which is halved.
+_TOO_LONG = ("54000", "54001")
 _OF_VIEWS = ("22012", "2201E", "2201F", "22011")
-_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002", "22P02", "22007", "23514", *_OF_VIEWS)
+_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002", "22P02", "22007", "23514", *_TOO_LONG, *_OF_VIEWS)
+# "invalid memory alloc request size": more than a gigabyte in one piece. The code is that of any internal error, the
+# message is in the server's language; the name of the source file (field F) is always the same.
+_TOO_MUCH_MEMORY = ("XX000", "mcxt.c")
 # Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
 # ended for idleness or its length, rollback, resources, state of an object, operator, system.
 _TRANSIENT = ("08", "3D", "25P03", "25P04", "40", "53", "55", "57", "58")
@@ -91,7 +96,7 @@ def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendErro
     if code == _TIME_OUT:
         remedy = "An index on (changed_at, key) lets the server stream rows in order"
         return StatementTimeOut(operation, place, problem, remedy)
-    if code in _UNPRINTABLE:
+    if code in _UNPRINTABLE or (code, fields.get("F")) == _TOO_MUCH_MEMORY:
         return UnprintableValue(operation, place, problem, "Mend the row at the source")
     if code == "42P01":
         return UnknownTable(operation, place, problem, "Look at the contract and at the role's search_path")

@@ -220,10 +220,13 @@ def _output(reading: Reading, field: Field, *, is_check: bool) -> str:
 
 
 def among(reading: Reading, keys: Sequence[Sequence[KeyValue]]) -> str:
-    """The condition that a row has one of these keys (``core.audit.key_values``), of which there is one at least."""
+    """The condition that a row has one of these keys (``core.audit.key_values``), of which there is one at least.
+
+    Keys of several columns are rows to join with: a list of rows is a nested OR, too deep from some thousands on.
+    """
     names = ", ".join(identifier(key.name) for key in reading.keys)
     rows = ", ".join(f"({_canonical(reading, key)})" for key in keys)
-    return f"({names}) IN ({rows})"
+    return f"({names}) IN ({'VALUES ' if len(reading.keys) > 1 else ''}{rows})"
 
 
 def copy_values(reading: Reading, keys: Sequence[Sequence[KeyValue]]) -> str:

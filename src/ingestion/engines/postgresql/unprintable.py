@@ -1,10 +1,11 @@
 """Rows that the server cannot print, refused alone: the others come, and of each of them a line that names it.
 
 A row may hold bytes of no text (in a database of encoding SQL_ASCII), a document that cannot be converted, a number out
-of range, a page that is corrupt. Such a value ends the whole COPY. Then the rows from there on are asked for in pieces,
-halved until the row stands alone; its line has its key and its times, and in place of the value that cannot be printed
-an object that says why: ``{"note": {"unprintable": "invalid byte sequence ... (22021)"}}``, which is no value of any
-column, so that processing puts the line into quarantine. A row whose key cannot be printed is refused with its table.
+of range, more than a gigabyte of text, a page that is corrupt. Such a value ends the whole COPY. Then the rows from
+there on are asked for in pieces, halved until the row stands alone; its line has its key and its times, and in place of
+the value that cannot be printed an object that says why: ``{"note": {"unprintable": "invalid byte sequence ...
+(22021)"}}``, which is no value of any column, so that processing puts the line into quarantine. A row whose key cannot
+be printed is refused with its table.
 
 A key that is asked for may be no value of its column's type any more: an enum's value was renamed, a type was narrowed.
 No row has it, and the others are asked for.

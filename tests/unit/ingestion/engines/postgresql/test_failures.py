@@ -19,6 +19,7 @@ from ingestion.engines.postgresql.failures import reaching
         ("42703", MissingColumns), ("42501", PipelineBug), ("40001", OutOfReach), ("53300", OutOfReach),
         ("57P01", OutOfReach), ("42804", PipelineBug), ("", PipelineBug),
         ("22021", UnprintableValue), ("XX001", UnprintableValue), ("22P02", UnprintableValue),
+        ("54000", UnprintableValue), ("54001", UnprintableValue), ("XX000", PipelineBug),
     ],
 )  # fmt: skip
 def test_a_code_of_the_server_says_what_to_do(code: str, kind: type[StarmendError]) -> None:
@@ -27,6 +28,11 @@ def test_a_code_of_the_server_says_what_to_do(code: str, kind: type[StarmendErro
     assert type(raised.value) is kind
     assert "no luck" in raised.value.problem
     assert isinstance(raised.value.__cause__, DatabaseError)
+
+
+def test_more_memory_than_a_value_may_have_is_an_unprintable_value_in_any_language() -> None:
+    with pytest.raises(UnprintableValue), reaching("copy", "staff"):
+        raise DatabaseError({"C": "XX000", "F": "mcxt.c", "M": "ungültige Anforderungsgröße bei Speicherreservierung"})
 
 
 @pytest.mark.parametrize(
