@@ -17,9 +17,9 @@ from core.audit.history import Evidence
 from core.errors import BadContract, InvalidData, PipelineBug, StarmendError, TransientFailure, shown
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NotEntitled
 from ingestion.pull.pace import Clock, Pace
+from ingestion.pull.suspects import Asked, Suspects
 
 CONCURRENT_CALLS = 16  # of a container to one provider
-Asked = tuple[Answer, datetime]
 Call = Callable[[Sequence[str]], Mapping[str, Answer]]  # entities that are asked for in one call
 
 
@@ -39,17 +39,35 @@ class Round:
         self.secret_unread: InvalidData | PipelineBug | None = None
         self.failure: StarmendError | None = None
 
-    def ask_all(self, entities: Sequence[str], call: Call, *, together: int = 1) -> Mapping[str, Asked]:
+    def ask_all(
+        self, entities: Sequence[str], call: Call, *, together: int = 1, suspects: Suspects | None = None
+    ) -> Mapping[str, Asked]:
         """The answers that came, with this machine's time of each; a call asks for so many entities ``together``.
 
-        The threads are the round's own: calls that a provider leaves hanging take none from another's.
+        Then ``suspects`` are searched for, and those known before are left out with the answer that they had.
         """
-        groups = [entities[first : first + together] for first in range(0, len(entities), together)]
+        suspects, now = suspects or Suspects(), self._clock.now()
+        answers = suspects.left_out(entities, now)
+        groups = suspects.groups([name for name in entities if name not in answers], together)
+        answers |= self._ask_groups(groups, call)
+        if together > 1:
+            for halves in suspects.search(groups, answers, now):
+                if self._over.is_set():
+                    break
+                answers |= self._ask_groups(halves, call)
+        self._over.set()
+        return answers
+
+    def _ask_groups(self, groups: Sequence[Sequence[str]], call: Call) -> dict[str, Asked]:
+        """The answers to these calls; they are over by the round's end.
+
+        The threads are its own: calls that a provider leaves hanging take none from another's.
+        """
         self._pace.announce(min(len(groups), CONCURRENT_CALLS))
         pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="provider")
         futures = [pool.submit(self.ask, group, call) for group in groups]
-        wait(futures, timeout=max(0.0, self._until - self._clock.monotonic()))
-        self._over.set()
+        if wait(futures, timeout=max(0.0, self._until - self._clock.monotonic())).not_done:
+            self._over.set()
         answers = [future.result() for future in futures if future.done()]
         pool.shutdown(wait=False, cancel_futures=True)
         return {entity: answer for group in answers for entity, answer in group.items()}

@@ -153,7 +153,7 @@ def _pull(client: FeedClient, requests: Mapping[str, PointsDue], *, clock: Clock
     asked = [name for name in newest if name in known]
     live = client.live
     call = partial(live.provider.live_all, turn=calls.turn)
-    answers = calls.ask_all(asked, call, together=live.entities_per_call)
+    answers = calls.ask_all(asked, call, together=live.entities_per_call, suspects=client.suspects)
     needed = needed_fields(client.contract, client.feed, "live")
     judge = partial(decide, contract=client.contract, feed=client.feed, calendar=client.calendar, needed=needed)
     decisions = [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.contract.model import Contract, Entity, Feed, TradingCalendar
 from core.ports import Log, Metrics, ObjectWriter, Stream
 from ingestion.providers.build import Source
 from ingestion.pull.ask import CONCURRENT_CALLS
 from ingestion.pull.pace import Pace
+from ingestion.pull.suspects import Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class FeedClient:
     log: Log
     notes: Callable[[], ObjectWriter] | None = None
     at_once: int = CONCURRENT_CALLS
+    suspects: Suspects = field(default_factory=Suspects)
 
     @property
     def dataset(self) -> str:
