@@ -351,7 +351,7 @@ class RepairOutcome:
     the job did not come to is ``unreached``, and stays owed. ``history`` are the calls of a history job, ``revived``
     the objects that a job brought back; None where the job was of another kind. ``redriven`` are the dead letters that
     a job moved, None where it moved all that it was asked for. ``counts`` say how much was changed; each is a field of
-    its own in the stored form. ``effort`` is what the whole job took, None where an earlier release did it.
+    its own in the stored form, and any other field that a later release adds is passed over. ``effort`` is what the whole job took, None where an earlier release did it.
     """
 
     result: str
@@ -416,7 +416,7 @@ class RepairOutcome:
             history=None if history is None else tuple(HistoryCall.from_data(call) for call in history),
             revived=None if revived is None else tuple(revived),
             redriven=None if redriven is None else tuple(redriven),
-            counts=data,
+            counts={name: value for name, value in data.items() if type(value) is int},
             effort=None if effort is None else Effort.from_data(effort),
             others=tuple(map(cls._from_data, others)),
         )

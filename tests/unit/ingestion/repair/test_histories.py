@@ -220,3 +220,12 @@ def test_an_outcome_is_read_as_it_was_written() -> None:
     assert RepairOutcome.from_json(outcome.to_json()) == outcome
     assert [outcome.of(place) for place in range(3)] == [replace(outcome, others=()), *parts]
     assert job_key("r", 1, 7) == "audit/runs/r/jobs/1-007.json"
+
+
+@pytest.mark.parametrize("value", ["text", 1.5, [1], {"a": 1}, True, None])
+def test_an_outcome_with_a_field_of_a_later_release_is_read_without_it(value: object) -> None:
+    parts = (RepairOutcome(UNREACHED, "no time", 60),)
+    outcome = RepairOutcome("done", "", 60, counts={"rows": 2}, others=parts)
+    stored = json.loads(outcome.to_json())
+    later = {**stored, "later": value, "others": [{**stored["others"][0], "later": value}]}
+    assert RepairOutcome.from_json(canonical_json(later)) == outcome
