@@ -23,6 +23,7 @@ from auditor.processing_log.blocks import Ledger as CopiedReceipts
 from auditor.processing_log.blocks import places_from
 from auditor.repairs.cause_memory import read_cause
 from auditor.repairs.draft import plan_from_data
+from auditor.repairs.history.unanswered import unanswered
 from auditor.run_files import find_run_file, run_file_if_any
 from auditor.state import read_state
 from auditor.windows import Window
@@ -131,6 +132,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("audit/claims/", _of_days(Claim.from_json)),
     ("audit/absent/", _of_days(Absence.from_json)),
     ("audit/causes/", read_cause),
+    ("audit/unanswered/", lambda store, key: unanswered(store, _dataset(key))),
     ("audit/refusals/", lambda store, key: object_if_any(_body(store, key))),
     ("audit/proofs/", lambda store, key: Proof.from_json(_body(store, key))),
     ("audit/log/[^/]+/places", lambda store, key: places_from(_body(store, key))),

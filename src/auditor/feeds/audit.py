@@ -12,6 +12,7 @@ from auditor.feeds.certify import certify_windows
 from auditor.feeds.choose import FeedOrder, choose_windows, feed_of
 from auditor.feeds.scan import scan_feed
 from auditor.repairs.dead_letters import newest_redriven, redriven_messages
+from auditor.repairs.history.unanswered import remember_unanswered
 from auditor.repairs.outcomes import JobReport, settle_history
 from auditor.repairs.triage import Triage
 from auditor.services import Services
@@ -44,6 +45,8 @@ class FeedAudit:
 
     def settle(self, reports: Sequence[JobReport]) -> None:
         settle_history(self.services, self.order.dataset, reports, run=self.order.run)
+        now = int(self.services.now().timestamp())
+        remember_unanswered(self.services.records, self.order.dataset, reports, now=now)
         redriven = list(redriven_messages(reports))
         if redriven:
             change_state(

@@ -90,7 +90,8 @@ class PlanContext:
     and ``rechecks`` are to be asked for. ``doubts`` are points that were asked for just now, and wait. ``now`` (epoch
     seconds, 0: not known) tells what the provider has published by its contract's ``delay``. ``known`` are values of
     entities near what is missing, which go with its calls. ``tried`` is what the jobs of earlier attempts were for,
-    ``places`` are where the queues go on, ``jobs`` how many the plan may have.
+    ``places`` are where the queues go on, ``jobs`` how many the plan may have. ``unanswered`` are the entities of which
+    nothing came when they were last asked for, with that time (epoch seconds).
     """
 
     contracts: Contracts
@@ -105,6 +106,7 @@ class PlanContext:
     tried: Items = field(default_factory=dict)
     places: Places = field(default_factory=dict)
     jobs: int = JOBS_OF_A_PLAN
+    unanswered: Mapping[str, int] = field(default_factory=dict)
 
     def place_of(self, queue: str) -> Place:
         """Where a queue goes on."""

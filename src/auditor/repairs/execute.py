@@ -6,13 +6,14 @@ makes partitions again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from auditor.evidence.results import AuditResult
 from auditor.repairs.draft import Plan, PlanContext, jobs_of_attempt
 from auditor.repairs.history.joined_jobs import join_jobs
+from auditor.repairs.history.unanswered import unanswered
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now, repairs_tried
 from auditor.repairs.plan import plan_repairs
 from auditor.repairs.turns.items import items_of_repairs
@@ -21,6 +22,7 @@ from auditor.repairs.turns.queues import Places
 from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.efforts import measured
+from core.audit.findings import MissingPoints
 from core.audit.repair_jobs import (
     Executor,
     PutParameters,
@@ -88,8 +90,14 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
         tried=items_of_repairs(tried),
         places=_places(services, order, attempt) if result.findings else {},
         jobs=jobs_of_attempt(attempt, of=attempts, used=_jobs_before(services, order.run, attempt)),
+        unanswered=_unanswered(services, order, result),
     )
     return plan_repairs(result.findings, context)
+
+
+def _unanswered(services: Services, order: AuditOrder, result: AuditResult) -> Mapping[str, int]:
+    is_asked = any(isinstance(finding, MissingPoints) for finding in result.findings)
+    return unanswered(services.records, order.dataset) if is_asked else {}
 
 
 def _jobs_before(services: Services, run: str, attempt: int) -> int:

@@ -351,7 +351,8 @@ class RepairOutcome:
     the job did not come to is ``unreached``, and stays owed. ``history`` are the calls of a history job, ``revived``
     the objects that a job brought back; None where the job was of another kind. ``redriven`` are the dead letters that
     a job moved, None where it moved all that it was asked for. ``counts`` say how much was changed; each is a field of
-    its own in the stored form, and any other field that a later release adds is passed over. ``effort`` is what the whole job took, None where an earlier release did it.
+    its own in the stored form, and any other field that a later release adds is passed over. ``effort`` is what the
+    whole job took, None where an earlier release did it.
     """
 
     result: str

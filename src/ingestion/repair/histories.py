@@ -3,9 +3,9 @@
 An answer that is wrong is that of its range, and the next one is asked: a provider may have a day of which it never
 says anything sensible. A refusal and a failure are those of their entity. What no other call would get either ends the
 job for now: a limit (no turn is left in the function's time, either), a token that is refused, a secret that is
-missing, a provider that makes no sense to several entities in a row. Whoever was not reached by then is named as such.
-A job that is given again begins with these, and of an entity with the ranges that were not asked for, so that nobody
-stands before them twice.
+missing, a provider of which nothing came but nonsense for several entities in a row. Whoever was not reached by then is
+named as such. A job that is given again begins with these, and of an entity with the ranges that were not asked for, so
+that nobody stands before them twice.
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ KeepBad = Callable[[FetchHistory, HistoryOutcome], None]  # keeps the records of
 def ask_entities(ask: Ask, keep_bad: KeepBad, progress: Progress) -> None:
     """Ask for each part's ranges, one call for each that was not answered before; raises nothing of an entity's."""
     over, in_a_row = "", 0
-    for part in sorted(progress.parts, key=lambda part: bool(part.calls)):  # whoever was not asked yet comes first
+    for part in sorted(progress.parts, key=_turn):
         if over:
             _leave(part, over)
             continue
-        before = len(part.answered)
         over = _ask_entity(ask, keep_bad, progress, part)
-        is_nothing = (part.error or part.result == "failed") and len(part.answered) == before
-        in_a_row = in_a_row + 1 if is_nothing else 0
-        if not over and in_a_row >= IN_A_ROW:
+        in_a_row = in_a_row + 1 if part.error or part.result == "failed" else 0
+        if not over and in_a_row >= IN_A_ROW and not any(part.answered for part in progress.parts):
             over = f"nothing came of {in_a_row} entities in a row: {part.reason}"
+
+
+def _turn(part: Part) -> int:
+    """The order of entities: who was not asked yet, then of whom something came, and last of whom nothing did."""
+    return 0 if not part.was_asked else 1 if part.answered else 2
 
 
 def _leave(part: Part, over: str) -> None:

@@ -18,13 +18,22 @@ Range = tuple[int, int]
 
 @dataclass(slots=True)
 class Part:
-    """One repair of a job. ``calls`` are those of earlier attempts and what came since; ``error`` is for a retry."""
+    """One repair of a job. ``calls`` are those of earlier attempts and what came since; ``error`` is for a retry.
+
+    ``failed_before``: an earlier attempt's failure that left no call.
+    """
 
     repair: Repair
     calls: tuple[HistoryCall, ...] = ()
     result: str = ""
     reason: str = ""
     error: str = ""
+    failed_before: bool = False
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the job came to it in this attempt or an earlier one."""
+        return bool(self.calls) or self.failed_before
 
     @property
     def answered(self) -> dict[Range, HistoryCall]:
@@ -50,6 +59,12 @@ class Part:
         return RepairOutcome("failed" if self.calls else UNREACHED, CUT_OFF, history=history)
 
 
+def _begun(repair: Repair, before: RepairOutcome) -> Part:
+    """The part as earlier attempts left it. What was cut off may be its neighbour's fault."""
+    is_failed = before.result == "failed" and before.reason != CUT_OFF
+    return Part(repair, before.history or (), failed_before=is_failed)
+
+
 class Progress:
     """The repairs of a job that is not over, as they would be left: those of earlier attempts and what came since."""
 
@@ -65,7 +80,7 @@ class Progress:
         self._store, self._job, self._now, self._before = store, job, now, before
         self._started = self._kept_at = now()
         self.parts = [
-            Part(repair, (before.of(place).history or ()) if before else ()) for place, repair in enumerate(repairs)
+            _begun(repair, before.of(place)) if before else Part(repair) for place, repair in enumerate(repairs)
         ]
         self._calls: list[HistoryCall] = []
         self.outcome: RepairOutcome | None = None  # of a job that is no history

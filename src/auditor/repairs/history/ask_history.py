@@ -137,12 +137,18 @@ def ask_history(draft: Draft, gaps: Gaps) -> None:
             if count:  # who had no turn at all begins at the beginning
                 draft.keep_place(queue, chosen[queue.name])
                 now.append(calls[:count])
-        now.sort(key=lambda calls: ([(call.start, call.end) for call in calls], calls[0].entity))
+        now.sort(key=lambda calls: _rank(calls, draft.context))
         asked = [call for calls in now for call in calls]
         draft.repairs += _fetches(draft, dataset, asked, per_job)
         draft.rows += sum(call.points for call in asked)
         for entity, points in late.items():
             draft.defer("missing_point", points, why, entity)
+
+
+def _rank(calls: Sequence[HistoryCallPlan], context: PlanContext) -> tuple[int, list[tuple[int, int]], str]:
+    """The order of entities in a plan: behind all others those of which nothing came, the longest ago first."""
+    entity = calls[0].entity
+    return context.unanswered.get(entity, 0), [(call.start, call.end) for call in calls], entity
 
 
 def _fetches(draft: Draft, dataset: str, calls: Sequence[HistoryCallPlan], per_job: int) -> Iterator[FetchHistory]:
