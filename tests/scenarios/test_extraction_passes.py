@@ -214,6 +214,25 @@ def test_the_margin_keeps_the_newest_rows_back(ledger: LedgerSandbox) -> None:
         assert [row["note"] for row in sandbox.rows()] == ["before"]
 
 
+@pytest.mark.parametrize("how", ["NOT VALID", "NO INHERIT"])
+def test_a_constraint_that_rows_need_not_fulfil_lets_created_at_take_the_place_of_a_null(how: str) -> None:
+    with ledger_sandbox() as (database, sandbox):
+        [[version]] = database.rows("SELECT current_setting('server_version_num')::int")
+        if version < 180_000:
+            pytest.skip("only since PostgreSQL 18 is NOT NULL a constraint that may be either")
+        database.run(
+            "ALTER TABLE ledger ALTER last_updated DROP NOT NULL",
+            "CREATE TABLE part () INHERITS (ledger)",
+            f"INSERT INTO {'ledger' if how == 'NOT VALID' else 'part'} (id, note, created_at, last_updated)"
+            " VALUES (1, 'x', '2026-11-20', NULL)",
+            f"ALTER TABLE ledger ADD CONSTRAINT updated NOT NULL last_updated {how}",
+        )
+        sandbox.extract().raise_failures()
+        assert [row["note"] for row in sandbox.rows()] == ["x"]
+        _, reading = sandbox.extraction.reading("ledger")
+        assert reading.needs_report
+
+
 def test_a_coarse_time_keeps_rows_back_by_its_own_precision_whatever_the_margin() -> None:
     with ledger_sandbox(margin=0) as (database, sandbox):
         database.run("ALTER TABLE ledger ALTER last_updated TYPE timestamp(0), ALTER created_at TYPE timestamp(0)")

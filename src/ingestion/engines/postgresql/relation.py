@@ -29,6 +29,17 @@ BASE_TYPE = """CROSS JOIN LATERAL (
     FROM chain JOIN pg_type b ON chain.typtype = 'd' AND b.oid = chain.typbasetype
   ) SELECT oid, modifier FROM chain ORDER BY depth DESC LIMIT 1
 ) AS base"""
+# Whether no row has null in a column (`a` is of pg_attribute, `c` the relation). Old rows may, since PostgreSQL 18,
+# under a constraint that is not validated; rows of tables that inherit may, where it is the parent's alone.
+NEVER_NULL = """(a.attnotnull AND NOT EXISTS (
+  WITH RECURSIVE part (oid) AS (
+    SELECT a.attrelid
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN part ON c.relkind <> 'p' AND i.inhparent = part.oid
+  )
+  SELECT FROM part JOIN pg_attribute own ON own.attrelid = part.oid AND own.attname = a.attname
+  WHERE NOT own.attnotnull OR EXISTS (
+    SELECT FROM pg_constraint k
+    WHERE k.conrelid = part.oid AND k.contype = 'n' AND k.conkey = ARRAY[own.attnum] AND NOT k.convalidated)))"""
 _NAME = re.compile(r'"(?:[^"]|"")+"|[^."]+')
 
 
@@ -166,7 +177,7 @@ SELECT c.name, n.nspname::text, c.relname::text,
          OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),
        c.relkind IN ('r', 'p', 'v') AND has_table_privilege(c.oid, 'SELECT'), origin.elsewhere,
        a.attname::text, format_type(a.atttypid, -1), format_type(base.oid, -1), base.modifier,
-       ty.typcategory::text, a.attnotnull, a.attnum::int, format_type(a.atttypid, a.atttypmod)
+       ty.typcategory::text, {NEVER_NULL}, a.attnum::int, format_type(a.atttypid, a.atttypmod)
 FROM named c
 JOIN origin ON origin.oid = c.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion.engines.postgresql.relation import BASE_TYPE
+from ingestion.engines.postgresql.relation import BASE_TYPE, NEVER_NULL
 
 SERVER = """
 SELECT current_setting('server_version'), current_database()::text, current_user::text,
@@ -46,7 +46,7 @@ SELECT wanted.known, jsonb_build_object(
                      ORDER BY i.indisprimary DESC, i.indexrelid)
     FROM pg_index i CROSS JOIN LATERAL (
       SELECT coalesce(jsonb_agg(coalesce(a.attname, '') ORDER BY place.number), '[]') AS columns,
-             bool_and(coalesce(a.attnotnull, false)) AS certain
+             bool_and(coalesce(@never_null, false)) AS certain
       FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS place (attnum, number)
       LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = place.attnum AND place.attnum > 0
       WHERE place.number <= i.indnkeyatts) AS parts
@@ -72,7 +72,7 @@ SELECT wanted.known, jsonb_build_object(
       AND t.tgtype & 3 = 3 AND t.tgtype & 16 = 16), '[]'),
   'columns', coalesce((
     SELECT jsonb_agg(jsonb_build_object(
-      'name', a.attname, 'number', a.attnum, 'nullable', NOT a.attnotnull, 'category', ty.typcategory,
+      'name', a.attname, 'number', a.attnum, 'nullable', NOT @never_null, 'category', ty.typcategory,
       'stated', format_type(a.atttypid, a.atttypmod), 'base', format_type(base.oid, -1), 'modifier', base.modifier,
       'readable', has_column_privilege(c.oid, a.attnum, 'SELECT'), 'comment', col_description(c.oid, a.attnum),
       'default', coalesce((
@@ -91,4 +91,4 @@ CROSS JOIN LATERAL (
   FROM pg_partition_tree(c.oid) AS tree JOIN pg_class leaf ON leaf.oid = tree.relid AND tree.isleaf
 ) AS sizes
 ORDER BY n.nspname, c.relname
-""".replace("@base_type", BASE_TYPE)
+""".replace("@base_type", BASE_TYPE).replace("@never_null", NEVER_NULL)
