@@ -87,11 +87,12 @@ def _keep_state(
     compares_all = order.scheduled or _compares_everything(services, order)
     now = int(services.now().timestamp())
     memory = _keep_memory(services, order, now=now)
+    contract = services.contracts.dataset(order.dataset)
 
     def next_state(before: DatasetState) -> DatasetState:
         is_older = before.frontier is not None and order.taken_at < before.frontier <= now
         closes = compares_all and not is_older
-        forms = {**before.forms, **order.outdated.settled(result.findings)}
+        forms = order.outdated.forms_after(before.forms, result.findings, contract)
 
         def joined(known: Sequence[str]) -> tuple[str, ...]:
             """With the causes of before that may be open still, for all that this run and those beside it have seen."""

@@ -196,7 +196,8 @@ def _next_state(
     of_windows = {name for window in open_windows.values() for name in window.causes}
     known = {*before.causes, *(name for window in before.open.values() for name in window.causes)}
     named = {cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())
-    forms = {**before.forms, **order.outdated.settled(result.findings)}
+    contract = services.contracts.dataset(order.dataset)
+    forms = order.outdated.forms_after(before.forms, result.findings, contract)
     causes = tuple(sorted(named | triage.still_open(known) | order.outdated.still_open(forms, known)))
     before = replace(before, rechecks=_rechecks(before, result, now))
     if not order.scheduled:  # of all else it knows nothing: what is open there stays so until an audit that looks

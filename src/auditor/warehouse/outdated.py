@@ -134,6 +134,14 @@ class Outdated:
             settled[table] = (promise, self._reached(Reached.of(text), table, first).text)
         return settled
 
+    def forms_after(
+        self, before: Mapping[str, tuple[str, str]], findings: Iterable[Finding], contract: Contract
+    ) -> dict[str, tuple[str, str]]:
+        """How far each table of the contract is through after this run; of one that was taken out nothing is left."""
+        names = {table.name for table in made_tables(contract)}
+        forms = {**before, **self.settled(findings)}
+        return {name: form for name, form in forms.items() if name in names}
+
     def _reached(self, before: Reached, table: str, first: str) -> Reached:
         """How far a table is through, whose ``first`` place of the run is outdated still; empty: none is."""
         then = self.then.get(table, "")

@@ -17,7 +17,7 @@ from auditor.audits import begin_audit, end_audit
 from auditor.databases import arrivals
 from auditor.evidence import chain, damage, outstanding
 from auditor.feeds import objects, scan
-from auditor.state import state_key
+from auditor.state import change_state, read_state, state_key
 from auditor.windows import Scope
 from core.audit.certificate import certificate_key
 from core.landing.ingest_objects import RepairObject, TableObject
@@ -255,3 +255,19 @@ def test_a_lost_state_does_not_lose_what_is_outstanding(monkeypatch: pytest.Monk
     assert audits.several(4) == ["sent"]
     lake.records.delete([state_key(DATASET)])
     assert audits.several(6) == []
+
+
+@pytest.mark.parametrize("make", [AuditedFeed, database])
+def test_an_outdated_partition_of_a_table_that_left_the_contract_is_over(
+    make: Callable[[], AuditedFeed | AuditedDatabase],
+) -> None:
+    """Nobody could mend it any more, and what was remembered of the table kept the cause open for ever."""
+    lake = make()
+    forms = {"fact_gone": ("promise", "month=2026-01\nmonth=2025-01")}
+    change_state(
+        lake.records, DATASET, lambda state: replace(state, forms=forms, causes=("outdated_partition",), frontier=None)
+    )
+    Audits(lake, "outdated_partition").next()
+    state = read_state(lake.records, DATASET)
+    assert "outdated_partition" not in {*state.causes, *(name for each in state.open.values() for name in each.causes)}
+    assert "fact_gone" not in state.forms

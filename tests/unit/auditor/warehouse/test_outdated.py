@@ -196,7 +196,7 @@ def ended(lake: AuditedFeed, contract: Contract, *, refuses: Container[str] = ()
     left = find_outdated(lake.services, contract, chosen)
 
     def remember(state: DatasetState) -> DatasetState:
-        forms = {**state.forms, **chosen.settled(left)}
+        forms = chosen.forms_after(state.forms, left, contract)
         kept = chosen.still_open(forms, {"outdated_partition"})
         return replace(state, forms=forms, causes=tuple({*kept, *(["outdated_partition"] if left else [])}))
 
