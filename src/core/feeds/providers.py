@@ -12,7 +12,7 @@ from core.contract.model import Column, Contract, Contracts, Feed, Provider, Tab
 from core.errors import BadContract
 from core.feeds.lines import Kind, provider_fields
 from core.feeds.rest.spec import read_spec
-from core.feeds.turns import Plan
+from core.feeds.turns import Plan, Share
 
 FINNHUB_RESOLUTIONS = {60: "1", 300: "5", 900: "15", 1800: "30", 3600: "60", 86_400: "D"}  # seconds: its name
 FINNHUB_CALLS_PER_SECOND = 30  # of every plan, beside the plan's calls a minute
@@ -111,11 +111,17 @@ def account_plan(contracts: Iterable[Contract], feed: Feed, provider: Provider) 
 
 def history_plan(contracts: Contracts, feed: Feed) -> Plan:
     """The calls of a feed's history: what the live calls of the same account leave, for those cannot be made later."""
+    share = history_share(contracts, feed)
+    return replace(share.account, per_minute=max(share.left, share.least))
+
+
+def history_share(contracts: Contracts, feed: Feed) -> Share:
+    """The share of a feed's history in the turns of its account, which live calls take as well."""
     account, plan = account_of(feed, feed.history), account_plan(contracts, feed, feed.history)
     live = sum(
         live_calls_per_minute(other) for other in contracts.feeds() if account_of(other, other.provider) == account
     )
-    return replace(plan, per_minute=max(plan.per_minute - live, plan.per_minute // 10, 1))
+    return Share(plan, left=plan.per_minute - live, least=max(plan.per_minute // 10, 1))
 
 
 def history_span(provider: Provider) -> timedelta:

@@ -41,6 +41,28 @@ class Plan:
         return turn
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """History's share of an ``account``: ``left`` calls of its own in any minute, which is what live calls leave.
+
+    Beside them it has ``least`` while no more than these are made in a minute at all: live calls may pause.
+    """
+
+    account: Plan
+    left: int
+    least: int
+
+    def earliest(self, taken: Sequence[int], own: Sequence[int], *, after: int) -> int:
+        """The earliest time of one more turn beside those ``taken``, of which history has its ``own``; both sorted."""
+        quiet = replace(self.account, per_minute=self.least).earliest(taken, after=after)
+        if self.left <= 0:
+            return quiet
+        turn, part = after, Plan(self.left)
+        while (later := self.account.earliest(taken, after=part.earliest(own, after=turn))) > turn:
+            turn = later
+        return min(turn, quiet)
+
+
 def _past(taken: Sequence[int], turn: int, length: int, most: int) -> int:
     """``turn``, or a later time before which each one would share a window of this length with ``most`` others."""
     place = bisect_right(taken, turn)
@@ -81,12 +103,14 @@ class ProviderClock:
 class Turns:
     """Turns that were given away (sorted epoch milliseconds of the provider's clock, at most the last minute's).
 
-    No turn is given before ``closed_until``: the provider asked for a pause.
+    No turn is given before ``closed_until``: the provider asked for a pause. ``history`` are those of ``taken`` that
+    calls for history have; an earlier release that changes the turns forgets which they were.
     """
 
     taken: tuple[int, ...] = ()
     closed_until: int = 0
     clock: ProviderClock = ProviderClock()
+    history: tuple[int, ...] = ()
 
     def by_clock(self, clock: ProviderClock) -> Turns:
         """By the clock that was heard last. Heard first, or set back, the turns and the pause keep their age.
@@ -100,30 +124,29 @@ class Turns:
         moved = clock.ahead - before.ahead - max(0, clock.ahead - furthest)
         clock = replace(clock, furthest=max(clock.furthest, clock.ahead, furthest))
         closed = self.closed_until + moved if self.closed_until else 0
-        return Turns(tuple(turn + moved for turn in self.taken), closed, clock)
+        taken, history = (tuple(turn + moved for turn in turns) for turns in (self.taken, self.history))
+        return Turns(taken, closed, clock, history)
 
-    def grant(self, count: int, plan: Plan, *, now: int, latest: int) -> tuple[Turns, tuple[int, ...]]:
+    def grant(self, count: int, plan: Plan | Share, *, now: int, latest: int) -> tuple[Turns, tuple[int, ...]]:
         """The next ``count`` turns, or fewer, none of them after ``latest``; ``now`` is this machine's time.
 
-        Unchanged where there are none. Turns and ``latest`` are in the provider's time.
+        Unchanged where there are none. Turns and ``latest`` are in the provider's time. A plan is for live calls, a
+        share for history.
         """
         here = now + self.clock.ahead
-        taken, opens = self._standing(here), self._opens(here)
+        taken, own, opens = _standing(self.taken, here), _standing(self.history, here), self._opens(here)
         granted: list[int] = []
-        while len(granted) < count and (turn := plan.earliest(taken, after=opens)) <= latest:
+        while len(granted) < count and (turn := _earliest(plan, taken, own, after=opens)) <= latest:
             insort(taken, turn)
+            if isinstance(plan, Share):
+                insort(own, turn)
             granted.append(turn)
-        return (replace(self, taken=tuple(taken)), tuple(granted)) if granted else (self, ())
+        return (replace(self, taken=tuple(taken), history=tuple(own)), tuple(granted)) if granted else (self, ())
 
-    def next_turn(self, plan: Plan, *, now: int) -> int:
+    def next_turn(self, plan: Plan | Share, *, now: int) -> int:
         """When the next turn would be, in the provider's time."""
         here = now + self.clock.ahead
-        return plan.earliest(self._standing(here), after=self._opens(here))
-
-    def _standing(self, here: int) -> list[int]:
-        """Turns that count now. One later than anybody waits for was given by a clock that has been set back since."""
-        first, end = bisect_right(self.taken, here - MINUTE), bisect_right(self.taken, here + LONGEST_WAIT)
-        return list(self.taken[first:end])
+        return _earliest(plan, _standing(self.taken, here), _standing(self.history, here), after=self._opens(here))
 
     def _opens(self, here: int) -> int:
         """From when on there are turns. A pause longer than any was told by a clock that has been set back since."""
@@ -142,6 +165,7 @@ class Turns:
                 "ahead": self.clock.ahead,
                 "heard": self.clock.heard,
                 "furthest": self.clock.furthest,
+                **({"history": list(self.history)} if self.history else {}),
             }
         )
 
@@ -150,4 +174,15 @@ class Turns:
         """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the bytes are none."""
         data: dict[str, Any] = json.loads(body)
         clock = ProviderClock(int(data["ahead"]), int(data["heard"]), int(data.get("furthest", data["ahead"])))
-        return cls(tuple(sorted(int(turn) for turn in data["taken"])), int(data["closed_until"]), clock)
+        taken, history = (tuple(sorted(map(int, turns))) for turns in (data["taken"], data.get("history", ())))
+        return cls(taken, int(data["closed_until"]), clock, history)
+
+
+def _earliest(plan: Plan | Share, taken: Sequence[int], own: Sequence[int], *, after: int) -> int:
+    return plan.earliest(taken, own, after=after) if isinstance(plan, Share) else plan.earliest(taken, after=after)
+
+
+def _standing(turns: Sequence[int], here: int) -> list[int]:
+    """Turns that count now. One later than anybody waits for was given by a clock that has been set back since."""
+    first, end = bisect_right(turns, here - MINUTE), bisect_right(turns, here + LONGEST_WAIT)
+    return list(turns[first:end])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import StarmendError
-from core.feeds.turns import LONGEST_PAUSE, MINUTE, Plan, ProviderClock, Turns
+from core.feeds.turns import LONGEST_PAUSE, MINUTE, Plan, ProviderClock, Share, Turns
 from core.ports import Log
 from ingestion.pull.ledger import Ledger, OwnLedger
 
@@ -39,7 +39,9 @@ class Pace:
     limited answer, a call that is not made costs a point.
     """
 
-    def __init__(self, clock: Clock, plan: Plan, *, ledger: Ledger | None = None, log: Log | None = None) -> None:
+    def __init__(
+        self, clock: Clock, plan: Plan | Share, *, ledger: Ledger | None = None, log: Log | None = None
+    ) -> None:
         self._machine = clock
         self._plan = plan
         self._own = OwnLedger()

@@ -12,8 +12,8 @@ from core.audit.history import HistoryRequest
 from core.contract import model
 from core.feeds.calendar import STEPS
 from core.feeds.lines import provider_fields
-from core.feeds.providers import account_of, account_plan, history_plan
-from core.feeds.turns import Plan
+from core.feeds.providers import account_of, account_plan, history_share
+from core.feeds.turns import Plan, Share
 from core.ports import Log, Metrics, ObjectStore, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
 from ingestion.providers.transport.web import WHOLE_SECONDS
@@ -115,7 +115,7 @@ class PullRuntime:
             live=live,
             history=history,
             live_pace=self._pace(feed, feed.provider, account_plan(self._contracts, feed, feed.provider)),
-            history_pace=self._pace(feed, feed.history, history_plan(self._contracts, feed)),
+            history_pace=self._pace(feed, feed.history, history_share(self._contracts, feed)),
             stream=self._stream_of(dataset),
             metrics=self._metrics_of(dataset),
             log=self.log,
@@ -137,7 +137,7 @@ class PullRuntime:
             sleep=self.clock.sleep,
         )
 
-    def _pace(self, feed: model.Feed, provider: model.Provider, plan: Plan) -> Pace:
+    def _pace(self, feed: model.Feed, provider: model.Provider, plan: Plan | Share) -> Pace:
         account = account_of(feed, provider)
         if account not in self._ledgers:
             self._ledgers[account] = SharedLedger(self._records(), account) if self._records else OwnLedger()
