@@ -20,6 +20,13 @@ _SECRET = re.compile(
     r"^(?!.*page)(.*(token|secret|passw|pwd|signature|session|[a-z]key\d?$|[_-]key\d?$).*|key|auth|sig|app_?id)$",
     re.IGNORECASE,
 )
+_PRIVATE = re.compile(r"^(user_?(id|name)?|client_?id|e?mail|login)$", re.IGNORECASE)
+# Twenty letters and digits in no order of words, or a GUID.
+_RANDOM = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?=(?:.*\d){4})(?=(?:.*[a-z]){4})(?!.*[a-z]{9})[a-z0-9+/=_-]{20,}",
+    re.IGNORECASE,
+)
 _START = re.compile(r"^(start|from|since|begin|after|period1|min)", re.IGNORECASE)
 _END = re.compile(r"^(end|to|until|before|period2|max)", re.IGNORECASE)
 _ENDS = 2  # of a range
@@ -53,8 +60,8 @@ def propose_sample(place: str, *, now: datetime) -> dict[str, str]:
 
 
 def asked_of(url: str, document: object) -> Asked:
-    """How an answer was asked for: its entity and the ends of its range become placeholders, its secret is left out."""
-    from core.proposing.feed import Asked
+    """How an answer was asked for: its entity and the ends of its range become placeholders, secrets are left out."""
+    from core.proposing.feed import LEFT_OUT, Asked
 
     parts = urlsplit(url)
     named = next((value for name, value in parse_qsl(parts.query) if _ENTITY.match(name)), "")
@@ -63,14 +70,18 @@ def asked_of(url: str, document: object) -> Asked:
     times = [segment for segment in segments if segment and _is_time(segment)]
     ends = dict(zip(("{start}", "{end}"), times, strict=True)) if len(times) == _ENDS else {}
     places = iter(ends)  # by their order: the ends of a range of one day are one text
+    left_out = ["its path"] if any(map(_RANDOM.fullmatch, {*segments} - {owner, named})) else []
     path = "/".join(
         next(places) if segment and segment in ends.values() else _segment(segment, {owner, named})
         for segment in segments
     )
     query, secret = {}, ""
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if _SECRET.match(name):
+        if _SECRET.match(name) and not secret:
             secret = name
+        elif _SECRET.match(name) or _PRIVATE.match(name) or (value != named and _RANDOM.fullmatch(value)):
+            query[name] = LEFT_OUT
+            left_out.append(name)
         elif value and value == named:
             query[name] = "{entity}"
         elif _is_time(value) and (_START.match(name) or _END.match(name)):
@@ -80,7 +91,14 @@ def asked_of(url: str, document: object) -> Asked:
             query[name] = value.replace("{", "").replace("}", "")
     url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     form, until = _form_and_end(ends)
-    return Asked(url, path, query, secret, is_known=True, entity=named or owner, form=form, until=until)
+    return Asked(
+        *(url, path, query, secret),
+        is_known=True,
+        entity=named or owner,
+        form=form,
+        until=until,
+        left_out=tuple(left_out),
+    )
 
 
 def _form_and_end(ends: Mapping[str, str]) -> tuple[str, datetime | None]:
@@ -112,6 +130,10 @@ def _owner(segments: Sequence[str], document: object) -> str:
 
 
 def _segment(segment: str, entities: Collection[str]) -> str:
+    from core.proposing.feed import LEFT_OUT
+
+    if _RANDOM.fullmatch(segment) and segment not in entities:
+        return LEFT_OUT
     return "{entity}" if segment and segment in entities else quote(segment, safe="@:,;=+$!*()~'")
 
 

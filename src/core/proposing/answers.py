@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any, Literal
@@ -33,8 +33,17 @@ _FORMS = (
     "%d.%m.%Y",
     "%Y-%m",
     "%m/%d/%Y",
+    "%d/%m/%Y",
     "%Y%m%d%H",
 )
+# The day first, or the month.
+OTHER_ORDER = {
+    "%d/%m/%Y %H:%M": "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %H:%M": "%d/%m/%Y %H:%M",
+    "%d/%m/%Y": "%m/%d/%Y",
+    "%m/%d/%Y": "%d/%m/%Y",
+}
+_MONTHS = 12
 _TIME_NAME = re.compile(
     r"(^|[_.\W])(t|ts|at|on|day|dt|epoch|period|unix)($|[_.\W])|time|date|stamp|hour", re.IGNORECASE
 )
@@ -75,6 +84,12 @@ class Understanding:
     nulls: tuple[Leaf, ...] = ()
     instants: tuple[datetime, ...] = field(default=(), repr=False)
     is_local: bool = False  # its times name no offset
+
+    @property
+    def other_form(self) -> str:
+        """The form with day and month the other way round, where all times can be read by it too; else empty."""
+        is_ambiguous = all(instant.day <= _MONTHS for instant in self.instants)
+        return OTHER_ORDER.get(self.form, "") if is_ambiguous else ""
 
     @property
     def every(self) -> int:
@@ -220,7 +235,10 @@ def _is_leaf(value: object) -> bool:
 
 
 def time_form(values: Sequence[Any]) -> str:
-    """The form of time in which every value can be read; empty where there is none."""
+    """The form of time in which every value can be read; empty where there is none.
+
+    Of day and month the order by which the times lie closer together: the other one makes months of days.
+    """
     there = [value for value in values if value is not None]
     if not there or any(isinstance(value, bool) for value in there):
         return ""
@@ -228,7 +246,14 @@ def time_form(values: Sequence[Any]) -> str:
         isinstance(value, str) and len(value) in (8, 10) and value.startswith(("19", "20")) for value in there
     ):
         return next((name for name in EPOCHS if _all_within(there, name, *_RECENT)), "")
-    return next((name for name in _FORMS if all(isinstance(v, str) for v in there) and _all_within(there, name)), "")
+    form = next((name for name in _FORMS if all(isinstance(v, str) for v in there) and _all_within(there, name)), "")
+    other = OTHER_ORDER.get(form, "")
+    return other if other and _all_within(there, other) and _extent(there, other) < _extent(there, form) else form
+
+
+def _extent(values: Sequence[Any], form: str) -> timedelta:
+    instants = _instants(values, form)
+    return max(instants) - min(instants)
 
 
 def _all_within(values: Sequence[Any], form: str, first: datetime = EARLIEST, last: datetime = LATEST) -> bool:

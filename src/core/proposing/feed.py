@@ -26,6 +26,7 @@ _LONGER = (
 )
 _SPARE_DIGITS = 4  # before the point: tomorrow's value may be larger
 PLACEHOLDER = "https://api.example.org"
+LEFT_OUT = "LEFT-OUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,9 @@ class Asked:
     """How the answer was asked for: without a URL, it is to be filled in.
 
     ``query`` holds placeholders where the URL had the entity or an end of a range; ``secret`` is the name of the
-    parameter that held one, which is kept nowhere. ``entity`` is the one that was asked for. ``form`` is that of the
-    times in the URL, ``until`` the end that it named; empty and None where it had none.
+    parameter that held one, which is kept nowhere, nor is what else looks like one: ``left_out`` names its places,
+    which hold ``LEFT_OUT``. ``entity`` is the one that was asked for. ``form`` is that of the times in the URL,
+    ``until`` the end that it named; empty and None where it had none.
     """
 
     url: str = PLACEHOLDER
@@ -45,6 +47,7 @@ class Asked:
     entity: str = ""
     form: str = ""
     until: dt.datetime | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def propose_feed(dataset: str, document: object, asked: Asked, *, today: dt.date) -> str:
@@ -93,6 +96,12 @@ class _Feed:
         page.put(3, "url", asked.url, "" if asked.is_known else "the answer does not say where it is from")
         if asked.secret:
             page.put(3, "auth", {"query": asked.secret}, "where the address had it; its value is written nowhere")
+        if asked.left_out:
+            page.remark(
+                3,
+                f"The address had what looks like a key or a name of yours in {', '.join(asked.left_out)}: it is"
+                " written nowhere, and no call works without it. Name it in headers, or in auth, if the API allows it.",
+            )
         if read.form:
             zone = (
                 " texts without an offset are taken for UTC: else {records: ..., zone: America/New_York}"
@@ -101,7 +110,8 @@ class _Feed:
             forms: Value = read.form
             if asked.form not in ("", read.form):
                 forms = {"urls": asked.form, "records": read.form}
-            why = f"of {read.time or 'the names of the records'}, by its values;{zone}"
+            order = f" day and month may be the other way round: {read.other_form};" if read.other_form else ""
+            why = f"of {read.time or 'the names of the records'}, by its values;{order}{zone}"
             page.put(3, "time", forms, why.rstrip(";"))
         self._write_call(page)
         page.alias(1, "history", "api") if self.is_history else page.put(
