@@ -27,6 +27,7 @@ from tests.support.extraction import (
     ledger_sandbox,
     plenty,
     scratch_database,
+    source_table,
     took,
 )
 from tests.support.sources import shared_server, source
@@ -286,6 +287,24 @@ def test_rows_with_one_time_are_cut_across_objects_and_come_once() -> None:
         assert [fact.last for fact in sandbox.facts()] == [False, False, False, True]
         assert [row["id"] for row in sandbox.rows()] == list(range(1, 38))
         assert len({fact.interval_to for fact in sandbox.facts()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("long", "sizes"), [({10}, [9, 10, 10, 1]), ({9, 10, 20}, [8, 10, 10, 2]), (set(range(1, 14)), [14, 10, 6])]
+)
+def test_an_object_is_cut_at_a_row_whose_key_fits_into_its_metadata(long: set[int], sizes: list[int]) -> None:
+    table = source_table("pages", key=["url"], rows_per_object=10, url="string", last_updated="timestamp")
+    with scratch_database(
+        "CREATE TABLE pages (url text PRIMARY KEY, last_updated timestamptz NOT NULL)",
+        "INSERT INTO pages SELECT n || repeat('\u00e4', CASE WHEN n = ANY('{" + ",".join(map(str, long)) + "}')"
+        " THEN 300 ELSE 0 END), '2026-11-20'::date + n FROM generate_series(1, 30) AS n",
+        "UPDATE pages SET last_updated = last_updated - interval '100 d'",
+    ) as database:
+        sandbox = extraction_sandbox(contract_of(table), secret=database.secret())
+        sandbox.extract().raise_failures()
+        assert len({row["url"] for row in sandbox.rows("pages")}) == len(sandbox.rows("pages")) == 30
+        assert [facts.rows for facts in sandbox.facts("pages")] == sizes
+        sandbox.extraction.close()
 
 
 def test_the_first_object_is_stored_while_the_server_still_sends() -> None:

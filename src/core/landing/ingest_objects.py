@@ -29,6 +29,7 @@ KeyValue = str | int | bool
 Keys = tuple[tuple[KeyValue, ...], ...]  # of rows
 METADATA_LIMIT = 2048  # bytes of names and values; S3, "User-defined object metadata"
 ID_DIGITS = 12
+_MANY_ROWS = 10**9  # of one object: more than there ever are
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLE_OBJECT = re.compile(r"tables/(?P<dataset>[^/]+)/(?P<table>[^/]+)/(?P<id>\d{12})\.jsonl\.gz")
 _REPAIR_OBJECT = re.compile(r"repair/(?P<dataset>[^/]+)/(?P<table>[^/]+)/(?P<name>[^/]+)\.jsonl\.gz")
@@ -136,7 +137,22 @@ def encode_facts(facts: ObjectFacts) -> dict[str, str]:
 
     Nothing resumes behind the last object of an interval: a key that is too long is left out there.
     """
-    metadata = {
+    metadata = _metadata(facts)
+    if facts.last and _size(metadata) >= METADATA_LIMIT:
+        metadata["starmend-resume-key"] = "[]"
+    if (size := _size(metadata)) >= METADATA_LIMIT:
+        remedy = "Choose a shorter key in the contract"
+        raise InvalidData("describe object", metadata["starmend-resume-key"][:60], f"{size} bytes of metadata", remedy)
+    return metadata
+
+
+def can_resume_after(key: tuple[KeyValue, ...]) -> bool:
+    """Whether an object may end with a row of this key before its interval does: the key fits into the metadata."""
+    return _size(_metadata(ObjectFacts(EPOCH, EPOCH, EPOCH, key, _MANY_ROWS, "0" * 64, last=False))) < METADATA_LIMIT
+
+
+def _metadata(facts: ObjectFacts) -> dict[str, str]:
+    return {
         "starmend-interval-from": format_instant(facts.interval_from),
         "starmend-interval-to": format_instant(facts.interval_to),
         "starmend-resume-version": format_instant(facts.resume_version),
@@ -145,12 +161,6 @@ def encode_facts(facts: ObjectFacts) -> dict[str, str]:
         "starmend-sha256": facts.sha256,
         "starmend-last": "true" if facts.last else "false",
     }
-    if facts.last and _size(metadata) >= METADATA_LIMIT:
-        metadata["starmend-resume-key"] = "[]"
-    if (size := _size(metadata)) >= METADATA_LIMIT:
-        remedy = "Choose a shorter key in the contract"
-        raise InvalidData("describe object", metadata["starmend-resume-key"][:60], f"{size} bytes of metadata", remedy)
-    return metadata
 
 
 def _size(metadata: Mapping[str, str]) -> int:

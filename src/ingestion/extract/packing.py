@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from isal import isal_zlib
@@ -28,9 +29,16 @@ class Packed:
 
 
 class Packer:
-    """Collects lines until an object is full."""
+    """Collects lines until an object is full.
 
-    def __init__(self, *, max_rows: int, max_bytes: int = OBJECT_BYTES) -> None:
+    It ends with a line that ``may_end`` one, the last before it is full, or the first behind. Where there is none
+    until it is twice as full, it ends with any line.
+    """
+
+    def __init__(
+        self, *, max_rows: int, max_bytes: int = OBJECT_BYTES, may_end: Callable[[bytes], bool] = lambda _: True
+    ) -> None:
+        self._may_end = may_end
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._reset()
@@ -45,15 +53,12 @@ class Packer:
 
     def add(self, lines: list[bytes]) -> list[bytes]:
         """Take as many of the lines as fit; returns the others, which fit into the next object."""
-        taken = lines[: self._max_rows - self.rows]
+        room = self._room(lines)
+        count = room if room == len(lines) else self._end(lines, room)
+        if not count:
+            return lines
+        taken = lines[:count]
         data = b"".join(taken)
-        while taken and self._bytes + len(data) + _SLACK > self._max_bytes:
-            taken = taken[: len(taken) // 2]
-            data = b"".join(taken)
-        if not taken:
-            if self.rows:
-                return lines
-            taken, data = lines[:1], lines[0]
         if _QUOTE in data:  # COPY quotes what is not one raw line
             raise PipelineBug("read rows", repr(data[:120]), "a row is not one line", "Report the column's type")
         self._digest.update(data)
@@ -63,6 +68,29 @@ class Packer:
         self._last_line = taken[-1]
         self.rows += len(taken)
         return lines[len(taken) :]
+
+    @property
+    def can_end(self) -> bool:
+        """Whether the last line taken may be an object's last."""
+        is_twice_full = self.rows >= 2 * self._max_rows or self._bytes >= 2 * self._max_bytes
+        return self.rows > 0 and (is_twice_full or self._may_end(self._last_line))
+
+    def _room(self, lines: list[bytes]) -> int:
+        """How many of the lines fit; the first one does in any case."""
+        count = min(len(lines), max(self._max_rows - self.rows, 0))
+        while count and self._bytes + sum(map(len, lines[:count])) + _SLACK > self._max_bytes:
+            count //= 2
+        return count if count or self.rows else 1
+
+    def _end(self, lines: list[bytes], room: int) -> int:
+        """How many of the lines to take, of which not all fit: as many as there is room for, or where it can end."""
+        for count in range(room, 0, -1):
+            if self._may_end(lines[count - 1]):
+                return count
+        if self.can_end:
+            return 0
+        beyond = range(room + 1, len(lines) + 1)
+        return next((count for count in beyond if self._may_end(lines[count - 1])), len(lines))
 
     def finish(self) -> Packed:
         """The lines taken so far as an object; the next object begins."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from core.contract.model import Database
 from core.errors import IdOutOfOrder, ObjectConflict, PipelineBug, TransientFailure
-from core.landing.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
+from core.landing.ingest_objects import START, ObjectFacts, Position, TableObject, can_resume_after, encode_facts
 from core.landing.source_lines import resume_point
 from core.landing.state import ParameterNames, TableState, safe_horizon
 from core.ports import ObjectStore, ParameterStore
@@ -140,12 +140,14 @@ def extract_table(
     Each object is one conditional put, stored while the next is being read and before the next is put. Out of time,
     what has been read so far is stored as the last object, and the next pass goes on behind it. Two extractions of the
     same table compete for whole objects: the slower one stops (``beaten``). ``on_stored`` is called for each object.
-    Memory: three objects at most. Raises what ``lines.collect_rows`` and ``landing.write_object`` raise; what was
-    stored before stays, and the state fits it.
+    Memory: three objects at most, each twice as large where the keys at its end are too long to resume
+    after. Raises what ``lines.collect_rows`` and ``landing.write_object`` raise; what was stored before stays, and the
+    state fits it.
     """
     seconds = min(statement_seconds, max(budget.left, 0.0) + budget.grace)
     lines = reading.lines_between(session, interval.start, interval.until, seconds=seconds)
-    packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=object_bytes)
+    may_end = partial(_can_resume_after, reading)
+    packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=object_bytes, may_end=may_end)
     cutter = _Cutter(reading, state, interval, sink.dataset)
     tally = _Tally(sink, on_stored, Stored(number=state.number))
     overlap = interval.start != state.position
@@ -194,11 +196,16 @@ def _objects(lines: Iterable[list[bytes]], packer: Packer, budget: Budget) -> It
             if budget.over:
                 return
             rest = packer.add(rest)
-        if budget.over:
+        if budget.over and packer.can_end:
             yield packer.finish(), False
             return
     if packer.rows:
         yield packer.finish(), True
+
+
+def _can_resume_after(reading: RowReader, line: bytes) -> bool:
+    _, key = resume_point(reading.table, line, timezone=reading.timezone)
+    return can_resume_after(key)
 
 
 def _is_repeat(facts: ObjectFacts, target: TableObject, state: TableState) -> bool:
