@@ -4,7 +4,7 @@ The pauses are the truth and are changed first, on condition that nobody else ha
 they say, which no condition guards; so the pauses are read again afterwards, until they are still those that were
 followed. Whoever switched something off, or still owes to switch it on, has the pause that stands by then name it. So
 the last switch of all is as the pauses say. Where a process ended in the middle, giving either command mends that;
-where it was overtaken by another one before, ``resume`` does.
+where it was overtaken by another one before, ``resume`` does, if it is told what the deployment wants.
 
 What was on before a pause may not be what the deployment wants after it: schedules may have been switched on or off for
 all by a deployment meanwhile, which leaves those of a paused dataset off. So ``resume`` is told what it wants.
@@ -57,9 +57,12 @@ def resume(
     ``wanted`` is whether the deployment has schedules on: then all of the dataset's are switched on, or none is. None
     where it does not say: then those are that the pause switched off.
 
-    None where no pause stands and nothing was to be switched on: there was nothing to do.
+    None where no pause stands and nothing was to be switched on: there was nothing to do. So it is where the last pause
+    is settled and the deployment does not say: what is off since may have been switched off by a deployment.
     """
     before = read_pauses(records, dataset)
+    if before.is_settled and wanted is None:
+        return None
     pauses, switched = _follow(records, switches, dataset, lambda present: present.resumed(now), wanted=wanted)
     return (pauses, switched) if switched or not before.is_settled else None
 

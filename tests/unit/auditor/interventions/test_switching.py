@@ -134,11 +134,16 @@ def test_a_command_that_ends_anywhere_is_mended_by_the_next_one(
             try:
                 account.give(first)
             except Killed:
+                if overlapped is not None and last == "resume":
+                    account.wanted = True  # else what is off may have been switched off by a deployment
                 account.give(last)
                 assert account.is_paused == (last == "pause"), (overlapped, killed)
                 if overlapped is not None and last == "pause":
                     assert not account.on["request"]
                     continue  # a late switch of one that was overtaken looks like one that somebody else made
+                if overlapped is not None:
+                    assert account.on["request"], (overlapped, killed)
+                    continue
             account.before = lambda _call: None
             assert account.agrees(), (overlapped, killed, last)
             account.give("pause")
@@ -193,3 +198,12 @@ def test_commands_that_overtake_one_another_leave_what_the_deployment_wants(
         account.give("pause")
         account.give("resume")
         assert (account.is_paused, set(account.on.values())) == (False, {wanted}), call
+
+
+@pytest.mark.parametrize("wanted", [None, False])
+def test_a_resume_where_no_pause_stands_switches_nothing_on_that_was_switched_off_since(wanted: bool | None) -> None:
+    account = begun(("pause", "resume"))
+    account.on["request"] = False  # by a deployment, months later
+    account.wanted = wanted
+    account.give("resume")
+    assert account.on == {"request": False, "extract": False}
