@@ -97,7 +97,7 @@ def _at_the_end(_there: Any) -> Any:
 def _of_now(there: Callable[..., Any]) -> Callable[..., Any]:
     def bound(*args: Any, **named: Any) -> Any:
         held = there(*args, **named)
-        return replace(held, at=held.now, holder=None)
+        return replace(held, bound=replace(held.bound, at=held.bound.now, holder=None))
 
     return bound
 
@@ -184,7 +184,7 @@ PLANTED = (
         "an interval that was cut goes on at its end", "CoffeeBeansLabs/kafka-connect-azure-blob-storage#63",
     ),
     Planted(
-        "horizon", "ingestion.extract.flow:_read_bound", _of_now, "open transactions do not hold the horizon",
+        "horizon", "ingestion.extract.flow:Extraction._promised", _of_now, "open transactions do not hold the horizon",
         "airbytehq/airbyte#9668",
     ),
     Planted(
