@@ -16,7 +16,11 @@ from core.errors import InvalidData
 
 SslMode = Literal["require", "verify-ca", "verify-full", "disable"]
 _MODES = ("require", "verify-ca", "verify-full", "disable")
-_PRIMARY = re.compile(r"[^\s:/@]+(:\d{1,5})?")
+# A name or an address, IPv6's in brackets where a port follows (RFC 3986, section 3.2.2).
+_PRIMARY = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/@\[\]]+))(?::(?P<port>\d{1,5}))?"
+    r"|(?P<bare>(?=.*::|(?:[^:]+:){7})[0-9A-Fa-f:.]+)"
+)
 _REMEDY = "Fill the secret with JSON: {host, port, dbname, username, password, sslmode, sslrootcert}"
 
 
@@ -41,10 +45,11 @@ class Login:
     @property
     def of_primary(self) -> Login | None:
         """The same login at the server that this one is a replica of; None where none is named."""
-        if not self.primary:
+        match = _PRIMARY.fullmatch(self.primary)
+        if match is None:  # none is named
             return None
-        host, _, port = self.primary.rpartition(":") if ":" in self.primary else (self.primary, "", "")
-        return replace(self, host=host, port=int(port or self.port), primary="")
+        host = match["six"] or match["host"] or match["bare"]
+        return replace(self, host=host, port=int(match["port"] or self.port), primary="")
 
     @property
     def place(self) -> str:

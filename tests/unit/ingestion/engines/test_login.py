@@ -63,3 +63,25 @@ def test_a_login_shows_no_password() -> None:
 def test_a_root_certificate_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidData, match="sslrootcert"):
         Login("h", 1, "d", "u", "p", sslmode="verify-full", sslrootcert="no certificate").tls()
+
+
+@pytest.mark.parametrize(
+    ("primary", "host", "port"),
+    [
+        ("leader.example", "leader.example", 5432), ("leader.example:6432", "leader.example", 6432),
+        ("10.0.0.1:1", "10.0.0.1", 1), ("[2001:db8::1]:6432", "2001:db8::1", 6432), ("[::1]", "::1", 5432),
+        ("2001:db8::1", "2001:db8::1", 5432), ("::ffff:10.0.0.1", "::ffff:10.0.0.1", 5432),
+    ],
+)  # fmt: skip
+def test_a_primary_is_a_name_or_an_address_of_either_kind(primary: str, host: str, port: int) -> None:
+    login = {"host": "h", "port": 5432, "dbname": "d", "username": "u", "password": "p", "primary": primary}
+    leader = parse_login(json.dumps(login), secret="s").of_primary
+    assert leader is not None
+    assert (leader.host, leader.port) == (host, port)
+
+
+@pytest.mark.parametrize("primary", ["a:b", "a:1:2", "[::1", "::1]:5", "a b", "u@h", "leader:123456"])
+def test_a_primary_that_is_neither_is_refused(primary: str) -> None:
+    login = {"host": "h", "port": 5432, "dbname": "d", "username": "u", "password": "p", "primary": primary}
+    with pytest.raises(InvalidData, match="primary is no host"):
+        parse_login(json.dumps(login), secret="s")
