@@ -84,14 +84,15 @@ def fit(
     step: int = 0,
     published: datetime | None = None,
     loss: Loss = "none",
+    doubtful: Collection[datetime] = (),
 ) -> Fitted:
     """Fit records to the slots of ``[start, end)``, in order of time.
 
     ``align`` ``exact`` takes records that begin with a slot (others are surplus, or bad where their slot has no such
     record), ``floor`` those within it, of which ``keep`` names the ``first`` or the ``last``. Records of the time
     that was ``asked`` for beside are left out. ``step``: the seconds between points, where they lie further apart than
-    ``every``. A slot of which a record may lie where the answer lacks some (``loss``) has none that counts, and is left
-    out: it would be another value than the whole answer's.
+    ``every``. A slot of which a record may lie where the answer lacks some (``loss``, and beside ``doubtful`` times)
+    has none that counts, and is left out: it would be another value than the whole answer's.
     """
     records = list(records)
     first, last = int(start.timestamp()), int(end.timestamp())
@@ -106,8 +107,10 @@ def fit(
             by_slot.setdefault(slot_of(seconds, every), []).append(record)
         elif asked is None or not asked[0] <= record.time < asked[1]:
             outside.append(record.time)
-    if align == "floor" and (cut := _cut(records, every, keep, loss).intersection(by_slot)):
-        partial = partial or f"{len(cut)} of its slots may have records that it lacks"
+    if align == "floor":
+        cut = _cut(records, every, keep, loss) | {slot_of(time.timestamp(), every) for time in doubtful}
+        cut &= by_slot.keys()
+        partial = partial or (f"{len(cut)} of its slots may have records that it lacks" if cut else "")
         by_slot = {slot: of_slot for slot, of_slot in by_slot.items() if slot not in cut}
     points: list[Point] = []
     bad: list[BadRecord] = []

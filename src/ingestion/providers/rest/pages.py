@@ -21,7 +21,7 @@ from ingestion.providers.transport.web import Web
 
 MOST_EMPTY = 3  # pages in a row: some APIs have an empty one in the middle, some name a next page for ever
 _BEHIND: Loss = "behind"
-MOST_BYTES = 32 * 1024 * 1024  # of all pages of an answer
+MOST_BYTES = 12 * 1024 * 1024  # of all pages of an answer but the last: with 8 MiB of that, 430 MiB of a function's 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Pages:
     """Records of all pages, the ``first`` reply, and what the answer says of itself (see ``answers.Data``).
 
     ``is_full``: it has as many records as one answer may have, and speaks for the time between them alone. ``loss``:
-    where a partial one lacks records. ``stopped``: the limit or the refused token that a later page was answered with.
+    where a partial one lacks records, ``doubtful`` the times beside which it may besides. ``stopped``: the limit or the
+    refused token that a later page was answered with.
     """
 
     records: list[Record]
@@ -39,6 +40,7 @@ class Pages:
     is_full: bool = False
     loss: Loss = "anywhere"
     stopped: Limited | NotEntitled | None = None
+    doubtful: tuple[datetime, ...] = ()
 
 
 class PageReader:
@@ -55,6 +57,9 @@ class PageReader:
         self._all = 0
         self._seen: dict[tuple[str, datetime], list[object]] = {}  # records of the pages so far
         self._repeated = 0  # records that an earlier page has as well
+        self._last: dict[str, datetime] = {}  # of each entity the time of the last record so far
+        self._split: list[datetime] = []  # times of records that end a page and begin the next, and are equal
+        self._moved = False  # whether others came twice
         self._is_open = False  # whether it ended with nothing, where an end has a form
         self._stopped: Limited | NotEntitled | None = None
         self._bytes = 0
@@ -120,7 +125,10 @@ class PageReader:
         if self._is_open or (self._call.format == "ndjson" and not self._all):
             whole = False
         is_full = bool(self._call.limit) and not self._call.is_paged and self._all >= self._call.limit
-        return Pages(self._records, self._replies[0], partial, whole and not partial, is_full, loss, self._stopped)
+        doubtful = tuple(self._split) if partial else ()
+        return Pages(
+            self._records, self._replies[0], partial, whole and not partial, is_full, loss, self._stopped, doubtful
+        )
 
     def _note_repeated(self, of_page: Mapping[str, Sequence[Record]]) -> None:
         """Count the records that an earlier page has as well: something moved, or a cursor begins with the last one."""
@@ -132,9 +140,29 @@ class PageReader:
             for record in records
             if record.time is not None
         }
-        self._repeated += sum(content in self._seen.get(key, ()) for key, content in of_times.items())
+        repeated = {key for key, content in of_times.items() if content in self._seen.get(key, ())}
+        self._repeated += len(repeated)
+        for entity, records in of_page.items():
+            times = [record.time for record in records if record.time is not None]
+            again = {time for of_entity, time in repeated if of_entity == entity}
+            if again and {times[0], self._last.get(entity)} != again:
+                self._moved = True
+            elif again and entity == self._ask.values["entity"]:
+                self._split.append(times[0])
+            if times:
+                self._last[entity] = times[-1]
         for key, content in of_times.items():
             self._seen.setdefault(key, []).append(content)
+
+    def _loss_of_pages(self) -> Loss:
+        """Where records may be lost of pages that moved, or seem to.
+
+        Equal records on both sides of a page's end, as trades of one second are, cast doubt on their slots alone. Not
+        so where records have no order: then another query may have another one.
+        """
+        times = [record.time for record in self._records if record.time is not None]
+        in_order = times in (sorted(times), sorted(times, reverse=True))
+        return "none" if self._split and in_order and not self._moved else "anywhere"
 
     # ------------------------------------------------------------ the next page
 
@@ -207,7 +235,11 @@ class PageReader:
             return f"it names an error ({error})", False, "anywhere"
         paging = self._call.pages
         if self._repeated and self._call.count is None and paging is not None and paging.by != "cursor":
-            return f"its pages moved while they were read ({self._repeated} records came twice)", False, "anywhere"
+            return (
+                f"its pages moved while they were read ({self._repeated} records came twice)",
+                False,
+                self._loss_of_pages(),
+            )
         if self._call.complete is not None:
             said = self._said(self._call.complete) is True
             return ("" if said else "it does not say that it is complete"), said, "anywhere"
@@ -215,12 +247,16 @@ class PageReader:
             count = self._said(self._call.count)
             agrees = _number(count) == self._different
             reason = "" if agrees else f"it says that there are {excerpt(count)} records, and has {self._different}"
-            return reason, agrees, "anywhere" if self._call.is_paged else "ends"
+            return reason, agrees, self._loss_of_count(_number(count)) if self._call.is_paged else "ends"
         if self._call.is_paged:
             return "", self._of_last > 0 or not self._next_url(), _BEHIND
         if last.next_link or names_another_page(last.document):
             return "it has another page, and the contract does not say how to follow it (next)", False, _BEHIND
         return "", False, _BEHIND
+
+    def _loss_of_count(self, count: int | None) -> Loss:
+        """Where records are lost of pages that have another count than was told, which equal records may make good."""
+        return self._loss_of_pages() if count == self._all else "anywhere"
 
     def _said(self, path: object) -> object:
         try:

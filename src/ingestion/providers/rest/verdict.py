@@ -102,6 +102,7 @@ class Verdict:
             step=self._step,
             published=self._published(pages.first.made_at, end),
             loss=pages.loss if pages.partial else "ends" if pages.is_full or short else "none",
+            doubtful=pages.doubtful,
         )
         is_part = pages.is_full or bool(pages.partial)  # the rest may be of what was asked for
         if fitted.shifted and not is_part:

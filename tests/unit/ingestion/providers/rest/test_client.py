@@ -491,6 +491,35 @@ def test_a_record_that_two_pages_have_is_counted_once_and_says_that_another_may_
     assert (given.whole, given.partial) == (whole, partial)
 
 
+@pytest.mark.parametrize("told", [{}, {"count": "total"}])
+@pytest.mark.parametrize(
+    ("pages", "slots"),
+    [
+        ([[(0, 1), (1, 2)], [(2, 3), (2, 3), (3, 4), (4, 5)], []], [0, 1, 2, 3, 4]),
+        ([[(0, 1), (1, 2), (2, 3)], [(2, 3), (3, 4), (4, 5)], []], [0, 1, 3, 4]),  # the same, split by a page's end
+        ([[(4, 5), (3, 4), (2, 3)], [(2, 3), (1, 2), (0, 1)], []], [0, 1, 3, 4]),
+        ([[(0, 1), (1, 2), (2, 3)], [(1, 2), (2, 3), (3, 4)], []], []),  # it moved by two
+        ([[(1, 2), (0, 1), (2, 3)], [(2, 3), (4, 5), (3, 4)], []], []),  # and has no order
+    ],
+)
+def test_equal_records_on_both_sides_of_a_pages_end_cost_their_slot_alone(
+    server: ScriptedServer, told: dict[str, str], pages: list[list[tuple[int, int]]], slots: list[int]
+) -> None:
+    """Trades of one second, of the same price and size, are common; the page ends there in the next call as well."""
+
+    def answer(request: Request) -> Answer:
+        page = pages[min(int(request.path.rpartition("=")[2]), len(pages)) - 1]
+        items = [{"at": T + 3600 * hour + 10, "v": value} for hour, value in page]
+        return Answer(json.dumps({"total": sum(map(len, pages)), "items": items}))
+
+    server.answer = answer
+    history = {"records": "items", "time": "at", "fields": {"v": "v"}, "align": "floor", **NUMBERED, **told}
+    given = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 5 * HOUR)
+    assert isinstance(given, Data)
+    assert [(point.time - START) // HOUR for point in given.points if point.time] == slots
+    assert (given.whole, bool(given.partial)) == ((True, False) if len(slots) == 5 else (False, True))
+
+
 def test_a_cursor_that_begins_with_the_last_record_moves_nothing(server: ScriptedServer) -> None:
     pages = {"": ([0, 1, 2], "2"), "2": ([2, 3, 4], "")}
 
