@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
+from tests.fakes.secrets import MemorySecrets
 from tests.support.extraction import (
     DATASET,
     LEDGER,
@@ -26,7 +27,9 @@ from tests.support.extraction import (
 )
 from tests.support.sources import shared_server
 
+from cli.trying.sources import source_rows
 from core.audit.source_check import CountBuckets, Span, question_to_data
+from core.contract.model import Database
 from core.errors import OutOfReach, UnknownTable
 from core.landing.ingest_objects import EPOCH
 from ingestion.check.ask import answer
@@ -106,6 +109,18 @@ def test_a_horizon_holds_for_the_server_that_it_was_taken_of(monkeypatch: pytest
             writing.commit()
         sandbox.extract_until(lambda _: len(sandbox.rows("other")) == 2)
         sandbox.extraction.close()
+
+
+def test_a_table_that_gives_no_rows_in_time_ends_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.trying.sources.SECONDS", 0.2)
+    with scratch_database(*TWO_TABLES) as database:
+        database.run("ALTER TABLE ledger RENAME TO kept", "CREATE VIEW ledger AS SELECT kept.* FROM kept, pg_sleep(9)")
+        database.run(f"GRANT SELECT ON ledger TO {shared_server().extractor.user}", "INSERT INTO kept DEFAULT VALUES")
+        source = contract_of(LEDGER, OTHER).source
+        assert isinstance(source, Database)
+        slow, quick = source_rows(source, MemorySecrets(**{SECRET: database.secret()}), table="", most=5)
+        assert "statement timeout" in slow.problem
+        assert quick.problem == ""
 
 
 def test_a_row_too_long_to_print_is_refused_alone() -> None:

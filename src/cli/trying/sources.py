@@ -14,6 +14,7 @@ from core.landing.ingest_objects import table_prefix
 from core.landing.zone import FEEDS
 from core.ports import ObjectReader, SecretStore
 from ingestion.engines.build import engine_named
+from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import Engine, Session
 
 LOOK_BACK_DAYS = 14  # in which an object of a feed is looked for
@@ -68,6 +69,6 @@ def _rows_of(engine: Engine, session: Session, table: SourceTable, source: Datab
     try:
         reading = engine.catalog(session, [table]).reading(table, timezone=source.timezone)
         lines = b"".join(line for batch in reading.sample(session, most, seconds=SECONDS) for line in batch)
-    except (InvalidData, PipelineBug) as error:
+    except (InvalidData, PipelineBug, StatementTimeOut) as error:
         return Body(table.name, "", problem=f"{error.problem}. {error.remedy}")
     return Body(table.name, f"{session.place}/{table.name}", lines)
