@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from auditor.evidence.chain import Chain
 from auditor.state import DatasetState, state_key
 from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import Certificate, window_digest
+from core.errors import TransientFailure
 from core.evolution.certified import columns_of
 from core.mirroring.audited import read_audited
 from core.time import iso
 from core.warehouse.canonical_rows import proof_of
+from core.warehouse.current_state import CURRENT
 from mirror.certified.star import CertifiedStar
 from mirror.certified.step import certify_dataset
 
@@ -30,11 +33,29 @@ class AuditedShop(Shop):
         super().__init__(folder, contract, seed=seed)
         self._persons = 0
 
-    def hire(self, *numbers: int, name: str = "Ann", table: str = "person") -> None:
+    def hire(self, *numbers: int, name: str = "Ann", table: str = "person", derives: bool = True) -> None:
+        """Persons, or others, of this name now; unless it ``derives``, their dimension stays as it was before."""
         self._persons += 1
         at = self.now.replace(tzinfo=None) - timedelta(days=1)
         lines = [{f"{table}_id": number, "name": name, "changed_at": at.isoformat()} for number in numbers]
-        assert self.lake.process(self.lake.put_table("shop", table, self._persons, lines)) == {}
+        with nullcontext() if derives else self._deriving_fails():
+            failures = self.lake.process(self.lake.put_table("shop", table, self._persons, lines))
+        assert (failures == {}) == derives, failures
+
+    @contextmanager
+    def _deriving_fails(self) -> Iterator[None]:
+        """Within, the store takes no object of what is not a current state."""
+        partitions = self.lake.partitions
+        write = partitions.write_object
+
+        def write_states(partition: str, name: str, body: bytes) -> str:
+            if not partition.startswith(f"{CURRENT}/"):
+                raise TransientFailure("write object", partition, "the store does not take it", "")
+            return write(partition, name, body)
+
+        partitions.write_object = write_states  # type: ignore[method-assign]
+        yield
+        partitions.write_object = write  # type: ignore[method-assign]
 
     def audit(self, *, but: str = "", amiss: Mapping[str, int] | None = None, other: str = "") -> Collection[str]:
         """Certify all slices, but for those of which a partition has this in its name; the partitions certified.

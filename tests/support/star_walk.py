@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.audited_shop import AuditedShop
 from tests.support.contracts import GOOD, changed
-from tests.support.mirrored import rows_of
+from tests.support.mirrored import in_order, rows_of
 
 from core.errors import StarmendError, TransientFailure
 from core.mirroring.names import hint_key, table_prefix
@@ -86,6 +86,7 @@ class _Walk:
         self._steps: dict[str, tuple[int, Callable[[], None]]] = {
             "sell": (6, self._sell),
             "hire": (2, self._hire),
+            "derive fails": (2, self._derive_fails),
             "audit": (6, self._audit),
             "certify": (10, self._certify),
             "fail": (6, self._fail),
@@ -96,8 +97,9 @@ class _Walk:
         }
         for table in FACTS.values():
             self._shop.sell(2, created=self._day(), table=table)
+        self._hired: dict[str, dict[int, str]] = {source: {} for source in DIMENSIONS.values()}  # number -> name now
         for source in DIMENSIONS.values():
-            self._shop.hire(1, 2, table=source)
+            self._hire_in(source, 1, 2)
 
     def step(self) -> str:
         names = list(self._steps)
@@ -121,8 +123,19 @@ class _Walk:
             self._shop.sell(self._draw.randint(1, 2), created=self._day(), table=self._draw.choice(may_sell))
 
     def _hire(self) -> None:
-        number, source = self._draw.randint(1, 5), self._draw.choice([*DIMENSIONS.values()])
-        self._shop.hire(number, name=f"Name {self._draw.random()}", table=source)
+        self._hire_in(self._draw.choice([*DIMENSIONS.values()]), self._draw.randint(1, 5))
+
+    def _derive_fails(self) -> None:
+        """A current state goes on and its dimension does not; mostly audits and runs come before the next does."""
+        self._hire_in(self._draw.choice([*DIMENSIONS.values()]), self._draw.randint(1, 5), derives=False)
+        if self._draw.random() < 0.7:
+            self._audit()
+            self._certify()
+
+    def _hire_in(self, source: str, *numbers: int, derives: bool = True) -> None:
+        name = f"Name {self._draw.random()}"
+        self._shop.hire(*numbers, name=name, table=source, derives=derives)
+        self._hired[source] |= dict.fromkeys(numbers, name)
 
     def _audit(self, *, all_is_well: bool = False) -> None:
         """Of what is not certified, or is found amiss, tables stay behind."""
@@ -144,7 +157,7 @@ class _Walk:
             self._certified[other] = [("no object has them",)]
         for dimension, source in DIMENSIONS.items():
             if f"_current/{source}" in certified:
-                self._certified[dimension] = self._shop.rows_by_pointers(dimension)
+                self._certified[dimension] = in_order(self._hired[source].items())
 
     def _certify(self) -> None:
         self._run(self._draw.choice([0, 1, 1, 2, 3]))
@@ -277,6 +290,8 @@ class _Walk:
         self._shop.now += timedelta(hours=1)
         for name in set(self._certified) - set(DIMENSIONS):
             self._shop.sell(1, created=f"{name.rpartition('=')[2]}-05T00:00:00", table=FACTS[name.partition("/")[0]])
+        for source in DIMENSIONS.values():  # a dimension whose deriving has failed follows with the next row
+            self._hire_in(source, 1)
         self._audit(all_is_well=True)
         objects = max(len(self._shop.lake.paths(fact)) for fact in FACTS)
         for _ in range(objects + MOST_TRIES):

@@ -136,7 +136,7 @@ class Prover:
         least, ledgers = Proven(self._limit), self._ledgers.between(since, self._limit)
         entries = {window: entry for window, entry in ledgers.items() if epoch(entry.end) > since}
         entries |= {certificate.window: entry_of(certificate) for certificate in news}
-        for source in self._spoken_of(table):
+        for source in self._named_as(table):
             for window, entry in entries.items():
                 start, is_own = epoch(entry.start), window.rpartition("/")[0] == source.name
                 if start >= least.until or not (isinstance(self._contract.source, Feed) or is_own):
@@ -150,7 +150,20 @@ class Prover:
                     least = Proven(start, f"{table.folder}: certificate {entry.number} does not speak of it")
         return least
 
-    def _spoken_of(self, table: Table) -> list[Table]:
+    def spoken_of(self, table: Table, paths: Collection[str], news: Iterable[Certificate]) -> set[str]:
+        """Those of a table's ``paths`` of whose rows certificates speak, or speak no more.
+
+        A fact and what is made of it lie at the same paths. A dimension lies at a path of its own, and has news
+        wherever a current state has that it is computed from: its object may be of the state before.
+        """
+        names = [name for each in news for name in (*each.partitions, *each.changed.get("partitions", ()))]
+        inputs = [current_table(self._contract, self._contract.source_table(name)) for name in inputs_of(table)]
+        if inputs:
+            has_news = any(_path_in(state.folder, name) is not None for state in inputs for name in names)
+            return {*paths} if has_news else set()
+        return {name.partition("/")[2] for name in names} & {*paths}
+
+    def _named_as(self, table: Table) -> list[Table]:
         """The tables whose partitions certificates name, and by whose paths this one lies."""
         if table.kind == "fact":
             return [table]

@@ -64,7 +64,7 @@ def prove_table(
     At most so many objects are read (0: no bound). Raises ``InvalidData`` where a ledger was altered, or
     ``TransientFailure``.
     """
-    held = list(_held(table, mirror, known, news))
+    held = list(_held(table, mirror, known, prover.spoken_of(table, files_of(table, mirror), news)))
     unread = sorted((each for each in held if each.is_open(audited.until)), key=attrgetter("until"))
     within_reach = unread[:most] if most else unread
     least, results = _read(prover, within_reach, audited.until, pool)
@@ -100,9 +100,8 @@ def sequence_of(mirror: Mirror) -> int:
     return (snapshot.sequence_number or 0) if snapshot else 0
 
 
-def _held(table: Table, mirror: Mirror, known: KnownTable, news: Iterable[Certificate]) -> Iterator[HeldPlace]:
-    """Each partition of the last snapshot, and what is known of it."""
-    touched = {path for certificate in news for path in _paths_in(certificate)}
+def _held(table: Table, mirror: Mirror, known: KnownTable, touched: Collection[str]) -> Iterator[HeldPlace]:
+    """Each partition of the last snapshot, and what is known of it: nothing of those that news has ``touched``."""
     files = files_of(table, mirror)
     for path, file in files.items():
         place = Place(table, path, file.key)
@@ -111,15 +110,6 @@ def _held(table: Table, mirror: Mirror, known: KnownTable, news: Iterable[Certif
         yield HeldPlace(place, min(end, max(start, known.paths.get(path, known.until))) if is_known else start)
     if not files and is_static(table):
         yield HeldPlace(Place(table, "", ""), 0)
-
-
-def _paths_in(certificate: Certificate) -> Iterator[str]:
-    """The paths of the partitions that a certificate speaks of, or speaks of no more.
-
-    Below the table's folder: tables that are computed from others lie in partitions of the same paths.
-    """
-    for name in (*certificate.partitions, *certificate.changed.get("partitions", ())):
-        yield name.partition("/")[2]
 
 
 def _read(prover: Prover, unread: Sequence[HeldPlace], limit: int, pool: Executor) -> tuple[Proven, dict[str, int]]:

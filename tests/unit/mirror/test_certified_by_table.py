@@ -316,3 +316,30 @@ def test_nothing_is_known_of_a_table_that_no_contract_promises_any_more(audited:
     stored = audited.objects.read(known_key("quotes"))
     assert stored is not None
     assert "gone" not in KnownTables.from_json(stored.body).tables
+
+
+def test_a_dimension_that_stays_behind_its_current_state_is_held_against_the_new_certificate(shop: AuditedShop) -> None:
+    """It was proven once, and no certificate names its own folder: it was claimed for ever without another look."""
+    certify(shop)
+    shop.hire(3, name="Bo", derives=False)
+    before = tagged(shop, PERSONS)
+    shop.audit()
+    for _ in range(2):
+        star = certify(shop, again=True)
+        assert "its rows are not those of certificate" in star.problems[PERSONS]
+        assert (star.tables[SALES].until, tagged(shop, PERSONS)) == (shop.owed(), before)
+        assert epoch(claimed(shop, PERSONS)) < shop.owed()
+    shop.hire(3, name="Cy")
+    shop.audit()
+    assert certify(shop).problems == {}
+    assert tagged(shop, PERSONS) == shop.rows_by_pointers(PERSONS) != before
+
+
+def test_a_dimension_is_not_read_again_for_certificates_of_what_it_is_not_computed_from(shop: AuditedShop) -> None:
+    certify(shop)
+    shop.sell(1, created="2026-11-04T00:00:00")
+    shop.audit(but="_current")
+    with objects_read(shop) as read:
+        assert certify(shop).until == shop.owed()
+    assert read
+    assert not [key for key in read if PERSONS in key or "_current" in key]
