@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from auditor.evidence.results import AuditResult
-from auditor.repairs.draft import Plan, PlanContext, jobs_of_attempt
+from auditor.repairs.draft import Plan, PlanContext, jobs_of_attempt, plan_from_data
 from auditor.repairs.history.joined_jobs import join_jobs
 from auditor.repairs.history.unanswered import unanswered
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now, repairs_tried
@@ -19,12 +19,14 @@ from auditor.repairs.plan import plan_repairs
 from auditor.repairs.turns.items import items_of_repairs
 from auditor.repairs.turns.places import keep_places, kept_places, places_within, read_places
 from auditor.repairs.turns.queues import Places
-from auditor.run_files import read_run_file, write_run_file
+from auditor.run_files import read_run_file, run_file_if_any, write_run_file
 from auditor.services import Services
 from core.audit.efforts import measured
 from core.audit.findings import MissingPoints
+from core.audit.history import given_slots, with_given
 from core.audit.repair_jobs import (
     Executor,
+    FetchHistory,
     PutParameters,
     Redrive,
     RepairJob,
@@ -111,16 +113,37 @@ def _places(services: Services, order: AuditOrder, attempt: int) -> Places:
 
 
 def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[tuple[str, Executor]]]:
-    """Write the plan and its jobs; returns the jobs, a key and an executor each."""
-    plan = make_plan(services, order, attempt=attempt)
-    write_run_file(services.records, order.run, f"plan-{attempt}", to_data(plan))
-    keep_places(services.records, order.run, attempt, plan.places)
+    """Write the plan and its jobs; returns the jobs, a key and an executor each.
+
+    Done again it goes on with the plan that is there: another one, of a later moment, has other jobs, and those of the
+    first that nobody carries out would be taken for repairs that failed.
+    """
+    plan = _kept_plan(services, order, attempt)
+    if plan is None:
+        plan = make_plan(services, order, attempt=attempt)
+        keep_places(services.records, order.run, attempt, plan.places)
+        write_run_file(services.records, order.run, f"plan-{attempt}", to_data(plan))
     jobs = []
     for number, (repair, *others) in join_jobs(plan.repairs, services.contracts):
         job = RepairJob(order.dataset, order.run, repair, tuple(others))
         key = write_job(services.records, job, attempt=attempt, number=number)
         jobs.append((key, executor_of(repair)))
     return plan, jobs
+
+
+def _kept_plan(services: Services, order: AuditOrder, attempt: int) -> Plan | None:
+    """The plan that an earlier try of the step has written; None where it wrote none that this release knows."""
+    plan = run_file_if_any(services.records, order.run, f"plan-{attempt}", plan_from_data)
+    if plan is None:
+        return None
+    known = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt - 1}")).known
+    repairs = tuple(
+        replace(repair, known=with_given(repair.known, given_slots(known.get(repair.entity, ()))))
+        if isinstance(repair, FetchHistory)
+        else repair
+        for repair in plan.repairs
+    )
+    return replace(plan, repairs=repairs, places=kept_places(services.records, order.run, attempt) or {})
 
 
 def read_plan(services: Services, run: str, attempt: int) -> Plan:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from tests.unit.auditor.repairs.test_draft import of_many
 
 from auditor.evidence.results import AuditResult
 from auditor.repairs.execute import make_plan, queue_objects, read_plan, write_jobs
+from auditor.repairs.outcomes import JobReport, refused_now, settle_history
 from auditor.run_files import write_run_file
 from auditor.services import Limits, Services
 from auditor.stories.efforts import efforts_of
 from auditor.windows import DAY
 from core.audit.findings import Finding, LostObject, MissingPoints, UnprocessedObject
-from core.audit.history import HistoryOutcome
+from core.audit.history import Evidence, HistoryOutcome, KnownValue
 from core.audit.repair_jobs import (
     FetchHistory,
     HistoryCall,
@@ -27,6 +29,7 @@ from core.audit.repair_jobs import (
     Reprocess,
     Revive,
     find_outcome,
+    job_keys,
     read_job,
     write_job,
     write_outcome,
@@ -42,6 +45,25 @@ class Order:
     dataset: str = "quotes"
     run: str = "r"
     scheduled: bool = True
+
+
+NO_ACCESS = HistoryOutcome("not_entitled", reason="no access", evidence=(Evidence("GET", 403, "", ""),))
+
+
+class FailsAt:
+    """A store of which the nth write of a key with this in it fails, and each one after that."""
+
+    def __init__(self, part: str, number: int, store: Any) -> None:
+        self.part, self.left, self.store = part, number, store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def write(self, key: str, body: bytes, **named: Any) -> Any:
+        self.left -= self.part in key
+        if self.left <= 0:
+            raise TransientFailure("write", key, "no answer", "Try again")
+        return self.store.write(key, body, **named)
 
 
 def scanned(services: Services, *findings: Finding, attempt: int = 0) -> None:
@@ -61,6 +83,29 @@ def test_the_jobs_of_a_plan_are_written_in_order_and_named_with_their_executors(
     assert plan.repairs == (Revive("quotes", ("feeds/quotes/b",)), Reprocess("quotes", ("feeds/quotes/a",)))
     assert read_plan(services, "r", 1) == plan
     assert write_jobs(services, Order(), attempt=1) == (plan, jobs)
+
+
+def test_a_plan_step_that_is_tried_again_leaves_no_job_of_another_plan(services: Services) -> None:
+    """What it knows by then may be something else, as a refusal that came or ended meanwhile."""
+    contracts, lost = of_many(150, per_minute=2_000)
+    two = ((START, START + 60), (START + 40 * DAY, START + 40 * DAY + 60))
+    lost = [replace(each, ranges=two) if number % 3 == 0 else each for number, each in enumerate(lost)]  # type: ignore[call-arg]
+    services = replace(services, contracts=contracts)
+    known = {"E000149": (KnownValue(START + 60, "price", "1", given=True), KnownValue(START, "price", "1"))}
+    result = AuditResult("quotes", "quotes", (), tuple(lost), {}, "", "2026-11-20T20:00:00Z", known=known)
+    write_run_file(services.records, "r", "audit-0", result.to_data())
+    records = services.records
+    with pytest.raises(TransientFailure):
+        write_jobs(replace(services, records=FailsAt("jobs/1-", 3, records)), Order(), attempt=1)  # type: ignore[arg-type]
+    kept = read_plan(services, "r", 1)
+    settle_history(services, "quotes", [JobReport(1, kept.repairs[0], "done", outcomes=(NO_ACCESS,))], run="earlier")
+    assert refused_now(services, "quotes") == {"E000000": "no access"}
+    plan, jobs = write_jobs(services, Order(), attempt=1)
+    assert plan == make_plan(services, Order(scheduled=False), attempt=1)
+    assert [key for key, _ in jobs] == list(job_keys(records, "r", 1))
+    written = [repair for key, _ in jobs for repair in read_job(records, key).repairs]
+    assert written == list(plan.repairs)
+    assert getattr(written[-1], "known", ()) == known["E000149"]
 
 
 def test_attempts_share_the_budget_of_the_run(services: Services) -> None:
