@@ -73,6 +73,7 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
         whole,
         calls=max(0, whole.calls - sum(plan.calls for plan in earlier)),
         rows=max(0, whole.rows - sum(plan.rows for plan in earlier)),
+        points=max(0, whole.points - sum(plan.rows for plan in earlier)),  # of a feed, a plan's rows are points
     )
     now = int(services.now().timestamp())
     # Who asks for a range is answered by the source, however lately it was asked; but once in a run.

@@ -117,6 +117,13 @@ def test_attempts_share_the_budget_of_the_run(services: Services) -> None:
     assert (second.repairs, second.waiting[0].count) == ((), 5)
 
 
+def test_attempts_share_the_points_of_the_run(services: Services) -> None:
+    few = replace(services, limits=Limits(budget=replace(Limits().budget, points=7)))
+    for attempt, points in ((1, 5), (2, 0)):
+        scanned(few, POINTS, attempt=attempt - 1)
+        assert write_jobs(few, Order(), attempt=attempt)[0].rows == points
+
+
 def test_entities_share_a_job_that_is_named_by_its_first_and_a_later_attempt_has_the_jobs_that_are_left(
     services: Services,
 ) -> None:
