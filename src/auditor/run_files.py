@@ -1,8 +1,9 @@
 """Files of a run: what its steps hand to each other through S3, for a state machine carries 256 KB and no more.
 
 ``audit/runs/<run>/``: ``order.json`` (which windows), ``audit-<n>.json`` (what was found; 0 is before any repair),
-``plan-<n>.json``, ``jobs/<n>-<nnn>.json`` and ``outcomes/<n>-<nnn>.json`` (one repair each), ``judgement.json`` (what
-cannot be healed and why). Every step writes its files whole and may be run again.
+``plan-<n>.json``, ``jobs/<n>-<nnn>.json`` and ``outcomes/<n>-<nnn>.json`` (a job each), ``asking/<n>-<nnn>.json``
+(which repair a job of several does), ``judgement.json`` (what cannot be healed and why). Every step writes its files
+whole and may be run again.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from auditor.windows import Window
 from core.audit.at_scale.jobs import find_repair, read_details, read_work
 from core.audit.canary import read_planted
 from core.audit.certificate import Certificate
-from core.audit.repair_jobs import find_job, find_outcome
+from core.audit.repair_jobs import find_asking, find_job, find_outcome
 from core.errors import StarmendError
 from core.evolution.deployments import read_history
 from core.json import object_if_any
@@ -127,6 +127,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("audit/canary/", lambda store, key: read_planted(store, _dataset(key))),
     ("audit/runs/[^/]+/jobs/", _job),
     ("audit/runs/[^/]+/outcomes/", _outcome),
+    ("audit/runs/[^/]+/asking/", lambda store, key: find_asking(store, key.replace("/asking/", "/jobs/"))),
     ("audit/runs/", _run_file),
     ("audit/journal/", _journal),
     ("audit/claims/", _of_days(Claim.from_json)),

@@ -20,7 +20,7 @@ from core.audit.repair_jobs import (
     RepairJob,
     RepairOutcome,
     find_job,
-    find_outcome,
+    find_progress,
     job_keys,
 )
 from core.errors import InvalidData
@@ -61,7 +61,8 @@ def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> li
 
     def read(key: str) -> tuple[RepairJob | None, RepairOutcome | None]:
         try:
-            return find_job(services.records, key), find_outcome(services.records, key)
+            job = find_job(services.records, key)
+            return job, find_progress(services.records, key, len(job.repairs)) if job else None
         except InvalidData as error:
             services.log.warning("job cannot be read", job=key, reason=str(error))
             return None, None

@@ -341,6 +341,7 @@ class HistoryCall:
 
 
 UNREACHED = "unreached"
+CUT_OFF = "it was cut off"  # of what is not over while a job goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,3 +451,46 @@ def find_outcome(store: ObjectReader, job: str) -> RepairOutcome | None:
         return RepairOutcome.from_json(stored.body) if stored else None
     except UNREADABLE:
         return None
+
+
+# ---------------------------------------------------------------- jobs that were cut off
+
+
+def write_asking(store: ObjectWriter, job: str, place: int) -> None:
+    """Say that the job's repair at this place is about to be done: if nothing is heard any more, it ended the function.
+
+    It lies below ``asking/`` and stays; nobody asks for it where the outcome speaks for all repairs.
+    """
+    store.write(_asking_key(job), canonical_json({"place": place}), content_type="application/json")
+
+
+def find_asking(store: ObjectReader, job: str) -> int | None:
+    """The place of the repair that the job did last; None where nobody knows."""
+    stored = store.read(_asking_key(job))
+    try:
+        return int(json.loads(stored.body)["place"]) if stored else None
+    except UNREADABLE:
+        return None
+
+
+def find_progress(store: ObjectReader, job: str, repairs: int) -> RepairOutcome | None:
+    """The outcome of a job of so many repairs; of one that was cut off with the failure of what it did last.
+
+    The others that it did not come to are ``unreached``.
+    """
+    outcome = find_outcome(store, job)
+    parts = [outcome.of(place) if outcome else RepairOutcome(UNREACHED, CUT_OFF) for place in range(repairs)]
+    if repairs == 1 or all(part.reason != CUT_OFF for part in parts):
+        return outcome
+    last = find_asking(store, job)
+    if last is None or not 0 <= last < repairs:
+        return outcome
+    if parts[0].reason == CUT_OFF and not parts[0].history:
+        parts[0] = replace(parts[0], result=UNREACHED)
+    if parts[last].reason == CUT_OFF:
+        parts[last] = replace(parts[last], result="failed", reason="the function ended while it was asked for")
+    return replace(parts[0], others=tuple(parts[1:]))
+
+
+def _asking_key(job: str) -> str:
+    return job.replace("/jobs/", "/asking/")

@@ -36,6 +36,7 @@ def ask_entities(ask: Ask, keep_bad: KeepBad, progress: Progress) -> None:
         if over:
             _leave(part, over)
             continue
+        progress.begin(part)
         over = _ask_entity(ask, keep_bad, progress, part)
         in_a_row = in_a_row + 1 if part.error or part.result == "failed" else 0
         if not over and in_a_row >= IN_A_ROW and not any(part.answered for part in progress.parts):

@@ -2,7 +2,7 @@
 
 The job lies in the warehouse bucket, and so does its outcome. A job that is given again goes on where it stopped: a
 range that was answered is not asked for a second time. While a job goes on, what was answered so far is kept, so that a
-function which is killed loses the answers of its last moments alone.
+function which is killed loses the answers of its last moments alone; the entity that it asked for then comes last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.audit.repair_jobs import (
     RepairJob,
     RepairOutcome,
     Revive,
-    find_outcome,
+    find_progress,
     read_job,
 )
 from core.errors import InvalidData, shown
@@ -68,7 +68,7 @@ def carry_out(clients: RepairClients, job: str) -> TaskResult:
     Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where the store of jobs fails.
     """
     repairs = read_job(clients.records, job)
-    before = find_outcome(clients.records, job)
+    before = find_progress(clients.records, job, len(repairs.repairs))
     progress = Progress(clients.records, job, repairs.repairs, before, now=clients.now)
     try:
         result = _do(clients, repairs, progress)

@@ -7,11 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.audit.efforts import Effort, measured
-from core.audit.repair_jobs import UNREACHED, HistoryCall, Repair, RepairOutcome, write_outcome
+from core.audit.repair_jobs import (
+    CUT_OFF,
+    UNREACHED,
+    HistoryCall,
+    Repair,
+    RepairOutcome,
+    write_asking,
+    write_outcome,
+)
 from core.ports import ObjectStore
 
 KEPT_EVERY = timedelta(seconds=20)  # of a job that goes on
-CUT_OFF = "it was cut off"
 
 Range = tuple[int, int]
 
@@ -85,14 +92,24 @@ class Progress:
         self._calls: list[HistoryCall] = []
         self.outcome: RepairOutcome | None = None  # of a job that is no history
 
+    def begin(self, part: Part) -> None:
+        """This repair is about to be done. If it ends the function, the next attempt comes to its neighbours first."""
+        if len(self.parts) == 1:
+            return
+        if part.failed_before:  # it may have ended the function: what the others have is kept before
+            self._keep()
+        write_asking(self._store, self._job, next(place for place, each in enumerate(self.parts) if each is part))
+
     def note(self, part: Part, call: HistoryCall) -> None:
         """This call was made; all are written now and then."""
         part.note(call)
         self._calls.append(call)
-        now = self._now()
-        if now - self._kept_at >= KEPT_EVERY:
-            self._kept_at = now
-            self._write(replace(self._so_far(), finished_at=int(now.timestamp())))
+        if self._now() - self._kept_at >= KEPT_EVERY:
+            self._keep()
+
+    def _keep(self) -> None:
+        now = self._kept_at = self._now()
+        self._write(replace(self._so_far(), finished_at=int(now.timestamp())))
 
     def fail(self, reason: str) -> None:
         """The job as a whole failed: whatever is not over did so."""

@@ -21,6 +21,7 @@ from core.audit.repair_jobs import (
     RepairJob,
     RepairOutcome,
     Restate,
+    write_asking,
     write_job,
     write_outcome,
 )
@@ -132,3 +133,15 @@ def test_of_one_attempt_the_jobs_of_an_entity_count_together_and_a_later_attempt
     again = report(ASK, HistoryOutcome("broken"), attempt=2)
     assert latest_by_entity([first, second, again]) == {"AAPL": again}
     assert latest_by_entity([report(Compare("quotes", "AAPL", HOUR))]) == {}
+
+
+def test_of_a_job_that_ended_its_function_the_entity_that_was_asked_for_failed_and_the_others_stay_owed(
+    services: Services,
+) -> None:
+    amd, zm = replace(ASK, entity="AMD"), replace(ASK, entity="ZM")
+    key = write_job(services.records, RepairJob("quotes", "r", ASK, (amd, zm)), attempt=1, number=0)
+    assert [each.result for each in read_reports(services, "r", attempts=[1])] == ["unknown"] * 3
+    write_asking(services.records, key, 1)
+    reports = read_reports(services, "r", attempts=[1])
+    assert [each.result for each in reports] == [UNREACHED, "failed", UNREACHED]
+    assert set(latest_by_entity(reports)) == {"AMD"}

@@ -21,9 +21,11 @@ from core.audit.repair_jobs import (
     RepairJob,
     RepairOutcome,
     find_outcome,
+    find_progress,
     job_key,
     outcome_key,
     read_job,
+    write_asking,
     write_job,
 )
 from core.errors import OutOfReach, UnknownTable
@@ -183,6 +185,44 @@ def test_a_job_that_was_cut_off_names_whom_it_did_not_reach(setting: Setting) ->
     assert outcome is not None
     assert [outcome.of(place).result for place in range(6)] == ["done", "done", *[UNREACHED] * 4]
     assert outcome.of(5).reason == "it was cut off"
+
+
+@pytest.mark.parametrize("fatal", ["A", "D"])
+def test_an_entity_that_ends_the_function_comes_last_when_the_job_is_given_again(setting: Setting, fatal: str) -> None:
+    """Its neighbours are asked for beside it, and what they answered is kept before it is."""
+
+    class Fatal(Provider):
+        def __call__(self, request: Mapping[str, Any]) -> dict[str, Any]:
+            answer = super().__call__(request)
+            if self.asked[-1] == fatal:
+                raise SystemExit
+            return answer
+
+    setting.provider = Fatal()
+    setting.write()
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            setting.again()
+    assert {*setting.provider.asked} == {*NAMES}
+    progress = find_progress(setting.records, setting.key, len(NAMES))
+    assert progress is not None
+    parts = dict(zip(NAMES, (progress.of(place) for place in range(len(NAMES))), strict=True))
+    assert parts.pop(fatal).reason == "the function ended while it was asked for"
+    assert {part.result for part in parts.values()} == {"done"}
+
+
+def test_of_a_job_that_was_killed_at_once_the_entity_that_was_asked_for_failed_and_the_others_had_no_turn(
+    setting: Setting,
+) -> None:
+    setting.write()
+    assert find_progress(setting.records, setting.key, 6) is None
+    write_asking(setting.records, setting.key, 3)
+    progress = find_progress(setting.records, setting.key, 6)
+    assert progress is not None
+    assert [progress.of(place).result for place in range(6)] == [*[UNREACHED] * 3, "failed", *[UNREACHED] * 2]
+    setting.again()
+    assert setting.provider.asked == [*"ABCEF", "D"]
+    assert find_progress(setting.records, setting.key, 6) == find_outcome(setting.records, setting.key)
 
 
 # ---------------------------------------------------------------- both ways between releases
