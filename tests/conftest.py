@@ -33,7 +33,7 @@ settings.register_profile("fresh", deadline=None, max_examples=100)
 settings.load_profile("house")
 
 STACK_SECONDS = 1_800
-NICE = 10
+NICE = 5
 # Terraform's provider loads its schemas at each command, and a sixth of that is garbage collection (Go's default: 100).
 os.environ.setdefault("GOGC", "400")
 

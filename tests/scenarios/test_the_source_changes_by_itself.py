@@ -34,7 +34,7 @@ def striking(animals: Zoo, moment: str, strike: Callable[[], None]) -> None:
         strike()
         return
     owner: Any = animals.extracting.extraction if moment == "during extraction" else animals
-    name = "catalog" if moment == "during extraction" else "_ask"
+    name = "connected" if moment == "during extraction" else "_ask"
     real, blows = getattr(owner, name), [strike]
 
     def struck(*arguments: Any) -> Any:

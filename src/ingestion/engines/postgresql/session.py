@@ -30,10 +30,12 @@ _HEADER = struct.Struct("!BI")  # a message's type and length; the length counts
 # Whatever a role, a database or a server sets, is pinned where it could change what we read: for the transaction of
 # each message alone, and by what every pool of connections knows when one is opened. A `SET` would be lost behind a
 # pool that shares its servers by transaction (PgBouncer's "SQL feature map for pooling modes"), and left to its others.
-_OPENED_WITH = {"client_encoding": "UTF8", "DateStyle": "ISO, YMD", "TimeZone": "UTC"}
+_OPENED_WITH = {"client_encoding": "UTF8", "DateStyle": "ISO, YMD"}
 # row_security off: a policy that would hide rows from our role is an error, not a smaller table. What a role's own
-# time-outs would end, every pass, our own ends where it has to.
+# time-outs would end, every pass, our own ends where it has to. The zone is not given at the opening: it would be the
+# session's default, and that of the server, by which it fills times (``catalog``), would be shown nowhere.
 _PINNED = {
+    "TimeZone": "'UTC'",
     "IntervalStyle": "'iso_8601'",
     "bytea_output": "'hex'",
     "extra_float_digits": "1",
