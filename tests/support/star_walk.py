@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.support.audited_shop import AuditedShop
 from tests.support.contracts import GOOD, changed
@@ -20,6 +21,7 @@ from tests.support.mirrored import in_order, rows_of
 from core.errors import StarmendError, TransientFailure
 from core.mirroring.names import hint_key, table_prefix
 from core.time import epoch, iso
+from mirror.certified import step
 from mirror.certified.known import known_key
 from mirror.certified.star import CertifiedStar, star_key
 from mirror.certified.step import Uncertified, certify_dataset
@@ -31,6 +33,7 @@ FACTS = {"fact_sale": "sale", "fact_refund": "refund"}
 DIMENSIONS = {"dim_person": "person", "dim_clerk": "clerk"}
 TABLES = (*FACTS, *DIMENSIONS)
 MONTHS = range(7, 12)
+MOST_READ = 6  # objects, by a run that is killed then: more than a piece of each table and what it is computed from
 MOST_TRIES = 3  # runs beside those that objects are read in: one that tags, one after what it waited for
 
 
@@ -66,10 +69,11 @@ def walked(folder: Path, seed: int, *, steps: int) -> list[str]:
     """What is wrong after any of the steps of the walk with this seed, or at its end."""
     walk = _Walk(folder, seed)
     faults: list[str] = []
-    for step in range(steps):
-        name = walk.step()
-        faults += [f"step {step} ({name}): {fault}" for fault in walk.faults()]
-    return faults + [f"at the end: {fault}" for fault in walk.end()]
+    with patch.object(step, "PIECE", 2):  # of some ten objects: what is known is kept several times in a run
+        for number in range(steps):
+            name = walk.step()
+            faults += [f"step {number} ({name}): {fault}" for fault in walk.faults()]
+        return faults + [f"at the end: {fault}" for fault in walk.end()]
 
 
 class _Walk:
@@ -91,6 +95,7 @@ class _Walk:
             "certify": (10, self._certify),
             "fail": (6, self._fail),
             "kill": (3, self._kill),
+            "time out": (2, self._time_out),
             "wait for a contract": (2, self._wait_or_go_on),
             "time": (2, self._time),
             "lose": (2, self._lose),
@@ -207,14 +212,30 @@ class _Walk:
             if left[0] < 0:
                 raise Killed
 
-        self._shop.objects.before = kill
+        self._run_killed(kill, most=self._draw.choice([0, 2]))
+        self._star = None
+
+    def _time_out(self) -> None:
+        """A run that is killed while it reads objects, or right before it keeps what it knows by them."""
+        left = [self._draw.randint(0, MOST_READ)]
+
+        def kill(effect: str, key: str) -> None:
+            left[0] -= effect == "read" and key.endswith(".parquet")
+            if left[0] < 0 or (effect == "write" and key == known_key("shop")):
+                raise Killed
+
+        self._run_killed(kill, most=self._draw.choice([0, 2]))
+
+    def _run_killed(self, kill: Callable[[str, str], None], *, most: int) -> bool:
+        """Whether a run was killed."""
+        self._star, self._shop.objects.before = None, kill
         try:
-            self._run(self._draw.choice([0, 2]))
+            self._run(most)
         except Killed:
-            pass
+            return True
         finally:
             self._shop.objects.before = lambda _effect, _key: None
-        self._star = None
+        return False
 
     def _wait_or_go_on(self) -> None:
         """A contract of which engines do not read the older objects, and the one before again."""
@@ -294,6 +315,7 @@ class _Walk:
             self._hire_in(source, 1)
         self._audit(all_is_well=True)
         objects = max(len(self._shop.lake.paths(fact)) for fact in FACTS)
+        yield from self._end_in_time()
         for _ in range(objects + MOST_TRIES):
             self._shop.now += timedelta(minutes=1)
             self._run(1)
@@ -304,6 +326,23 @@ class _Walk:
             yield f"not all is certified: {star}"
         elif {table.group for table in star.tables.values()} != {star.group}:
             yield f"not all is of one group: {star}"
+
+    def _end_in_time(self) -> Iterator[str]:
+        """Runs that are given no bound, and are killed after a few objects, come to an end all the same."""
+        self._shop.objects.delete([known_key("shop"), star_key("shop")])
+        objects = sum(len(self._shop.lake.paths(table)) for table in TABLES) + len(DIMENSIONS)
+        for _ in range(objects):
+            left = [MOST_READ]
+
+            def kill(effect: str, key: str, left: list[int] = left) -> None:
+                left[0] -= effect == "read" and key.endswith(".parquet")
+                if left[0] < 0:
+                    raise Killed
+
+            self._shop.now += timedelta(minutes=1)
+            if not self._run_killed(kill, most=0):
+                return
+        yield f"{objects} runs that read {MOST_READ} objects each are not through {objects} objects"
 
 
 def _by_month(shop: AuditedShop, table: str, rows: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:

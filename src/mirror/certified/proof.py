@@ -97,6 +97,11 @@ class Prover:
         self._tables = {table.folder: table for table in (*contract.tables, *states)}
         self._proven: dict[str, Proven] = {}
 
+    @property
+    def read(self) -> int:
+        """How many objects were read by now."""
+        return len(self._proven)
+
     def prove(self, place: Place) -> Proven:
         """Before which instant the object's rows are as certified. Raises ``TransientFailure``."""
         if not place.key:

@@ -32,6 +32,8 @@ from mirror.commit import Waits, mirror_table
 from mirror.iceberg.table import TAGS_KEPT
 from mirror.reading import Mirror, MirrorServices, read_mirror
 
+PIECE = 64  # objects of a table, read in seconds: what is known is kept after as many, and a kill costs no more
+
 
 @dataclass(frozen=True, slots=True)
 class Uncertified:
@@ -70,9 +72,10 @@ def certify_dataset(
 
     It costs three requests where the audits have said nothing new since the last time, unless it is asked for
     ``again``, a table was left behind that may follow now, or what was claimed is a week old. Of what has changed since
-    the last proof of a table the objects are read; of all of them the first time. Where these are more than ``most`` a
-    table (0: no bound), which a function has no time for, those that hold least are, and the next run goes on from
-    there. A table of which less holds than the group claims keeps its own tag, which moves as far as it holds by
+    the last proof of a table the objects are read; of all of them the first time. Where these are more than ``most``
+    (0: no bound), which a function has no time for, each table has its share, at least one: those that hold least are
+    read, and the next run goes on from there. So does a run after one that was killed, with what was kept by then
+    (``PIECE``). A table of which less holds than the group claims keeps its own tag, which moves as far as it holds by
     itself, and goes back only when it is a week old. Where there are ``views``, those of the tagged tables follow.
 
     A table that waits or fails in any way is named in ``problems``, and stops no other. Raises ``TransientFailure``
@@ -170,8 +173,9 @@ def _text_of(error: StarmendError) -> str:
 def _proofs(run: _Run, mirrors: Mapping[str, Mirror], failures: dict[str, str], *, most: int) -> dict[str, TableProof]:
     """How far each table holds; what stands against the proof of one is added to the ``failures``.
 
-    What is known by then is kept before any tag moves, and at once of a table that took a run's whole time. Raises
-    ``InvalidData`` where the chain does not follow what was proven before.
+    They are read in turns, a piece of each, until a run's time is over. What is known by then is kept before any tag
+    moves, and in between after each piece of objects. Raises ``InvalidData`` where the chain does not follow what was
+    proven before.
     """
     objects, dataset, audited = run.services.objects, run.contract.dataset, run.audited
     stored = read_known(objects, dataset)
@@ -180,33 +184,47 @@ def _proofs(run: _Run, mirrors: Mapping[str, Mirror], failures: dict[str, str], 
     chain = certificates_since_each(objects, dataset, heads.values(), audited.head)
     prover = Prover(run.contracts, run.contract, objects, until=audited.until)
     proofs: dict[str, TableProof] = {}
+    learnt, kept, kept_at = dict[str, KnownTable](), dict(stored.tables), 0
+    turn = [table for table in run.contract.tables if table.name in mirrors]
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-        for table in run.contract.tables:
-            if table.name not in mirrors:
-                continue
-            try:
-                proof = prove_table(
-                    prover,
-                    table,
-                    mirrors[table.name],
-                    known[table.name],
-                    news=[each for each in chain if each.number > known[table.name].number],
-                    audited=audited,
-                    most=most,
-                    pool=pool,
-                )
-            except StarmendError as error:
-                failures[table.name] = _text_of(error)
-                continue
-            amiss = _known_amiss(run.contract, table, audited)
-            least = min(proof.proven, *amiss, key=lambda proven: proven.until) if amiss else proof.proven
-            proofs[table.name] = replace(proof, proven=least)
-            if proof.left:
-                _keep(run, {table.name: proof.known})
-    learnt = {name: proof.known for name, proof in proofs.items()}
-    if any(stored.tables.get(name) != table for name, table in learnt.items()):
+        while turn:
+            for ahead, table in enumerate(turn):
+                try:
+                    proofs[table.name] = proof = prove_table(
+                        prover,
+                        table,
+                        mirrors[table.name],
+                        known[table.name],
+                        news=[each for each in chain if each.number > known[table.name].number],
+                        audited=audited,
+                        most=_share(most, prover.read, len(turn) - ahead),
+                        pool=pool,
+                    )
+                except StarmendError as error:
+                    failures[table.name] = _text_of(error)
+                    proofs.pop(table.name, None)
+                    continue
+                known[table.name] = learnt[table.name] = proof.known
+                if prover.read >= kept_at + PIECE:
+                    _keep(run, learnt)
+                    kept, kept_at = {**kept, **learnt}, prover.read
+            has_time = not most or prover.read < most
+            turn = [table for table in turn if has_time and table.name in proofs and proofs[table.name].left]
+    if any(kept.get(name) != table for name, table in learnt.items()):
         _keep(run, learnt)
-    return proofs
+    return {
+        table.name: _as_audited(run, table, proofs[table.name]) for table in run.contract.tables if table.name in proofs
+    }
+
+
+def _share(most: int, read: int, tables: int) -> int:
+    """How many objects the next of so many ``tables`` may read in its turn: at least one, so that each goes on."""
+    return min(PIECE, max(1, (most - read) // tables)) if most else PIECE
+
+
+def _as_audited(run: _Run, table: Table, proof: TableProof) -> TableProof:
+    amiss = _known_amiss(run.contract, table, run.audited)
+    return replace(proof, proven=min(proof.proven, *amiss, key=lambda proven: proven.until)) if amiss else proof
 
 
 def _keep(run: _Run, learnt: Mapping[str, KnownTable]) -> None:

@@ -25,7 +25,7 @@ from mirror.commit import Mirrored, Waits, mirror_table
 from mirror.reading import MirrorServices
 
 TABLE, TIME = "table", "time"
-MOST_PROVEN = 500  # objects, of a few megabytes: what one run reads within its time
+MOST_PROVEN = 500  # objects, of a few megabytes: what one invocation reads within its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,17 @@ def mirror_messages(bodies: Mapping[str, str], runtime: MirrorRuntime) -> list[s
         if not outcomes[table.name]:
             failed.append(message)
     for dataset in datasets:
-        certify(dataset, runtime)
+        certify(dataset, runtime, most=max(1, MOST_PROVEN // len(datasets)))
     return failed
 
 
-def certify(dataset: str, runtime: MirrorRuntime) -> None:
-    """Move the tags of a dataset as far as its certificates hold. A failure is logged: the next run does the same."""
+def certify(dataset: str, runtime: MirrorRuntime, *, most: int) -> None:
+    """Move the tags of a dataset as far as its certificates hold. A failure is logged: the next run does the same.
+
+    At most so many objects are read, or one of each table.
+    """
     try:
-        outcome = certify_dataset(runtime.contracts, dataset, runtime.services, views=runtime.views, most=MOST_PROVEN)
+        outcome = certify_dataset(runtime.contracts, dataset, runtime.services, views=runtime.views, most=most)
     except StarmendError as error:
         runtime.log.error("dataset not certified", dataset=dataset, reason=str(error))
         return
