@@ -259,10 +259,14 @@ class Analyst:
         self.judge.say(problem)
 
     def _is_broken(self, name: str) -> bool:
-        """Whether a partition of the table, or of what its views are made of, waits for the auditor."""
+        """Whether a partition of the table, or of what its views are made of, waits for the auditor.
+
+        So does one whose first commit was cut off: its rows are owed, and no reader can tell it from one that is lost.
+        """
         contract = self.cloud.contracts.dataset(self.cloud.contracts.table(name).dataset)
+        stored = {named.partition for key in self.cloud.partitions.objects if (named := parse_object(key))}
         for table in contract.tables:
-            for partition in (each for each in self.commits if _folder(each) == table.folder):
+            for partition in (each for each in stored | {*self.commits} if _folder(each) == table.folder):
                 target = self.judge.target_of(partition)
                 body = self.cloud.partitions.objects.get(target)
                 try:
