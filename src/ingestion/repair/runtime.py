@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
 
@@ -53,11 +54,17 @@ def clients_of(settings: Settings, clients: Clients, *, milliseconds: float) -> 
 
 
 def answer(event: Mapping[str, Any], clients: RepairClients, tasks: Tasks) -> dict[str, Any]:
-    """SQS's event: ``{"job": key, "token": ...}`` in each body. A job that cannot even be read comes again."""
+    """SQS's event: ``{"job": key, "token": ...}`` in each body. A job that cannot even be read comes again.
+
+    One of which the task is over is passed over: the run has planned anew by then, and would ask for the same twice.
+    """
     failed = []
     for record in event["Records"]:
         try:
             message = read_message(record["body"])
+            if _is_over(message, record, clients.now()):
+                clients.log.warning("repair job passed over: its task is over", job=message.job)
+                continue
             tell(tasks, message.token, carry_out(clients, message.job))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and not its neighbours'
             clients.log.error("repair job failed", message=record["body"][:200], reason=shown(error))
@@ -67,23 +74,33 @@ def answer(event: Mapping[str, Any], clients: RepairClients, tasks: Tasks) -> di
 
 @dataclass(frozen=True, slots=True)
 class RepairMessage:
-    """``job`` is the key of a job's object; ``token`` the state machine's, empty for a job asked for by hand."""
+    """``job`` is the key of a job's object; ``token`` the state machine's, empty for a job asked for by hand.
+
+    ``within`` are the seconds from when it was sent in which the state machine waits for it; 0: nobody said.
+    """
 
     job: str
     token: str
+    within: int = 0
 
 
 def read_message(body: str) -> RepairMessage:
     """The message of a queue's body. Raises ``InvalidData`` where the text is none."""
     try:
         data = json.loads(body)
-        job, token = data["job"], data.get("token", "")
+        job, token, within = data["job"], data.get("token", ""), data.get("within", 0)
     except UNREADABLE as error:
         problem = f"no repair job ({error!r})"
         raise InvalidData("read message", body[:200], problem, 'Send {"job": "audit/runs/..."}') from error
     if not (isinstance(job, str) and isinstance(token, str)):
         raise InvalidData("read message", body[:200], "job or token is no text", 'Send {"job": "audit/runs/..."}')
-    return RepairMessage(job, token)
+    return RepairMessage(job, token, within if type(within) is int else 0)
+
+
+def _is_over(message: RepairMessage, record: Mapping[str, Any], now: datetime) -> bool:
+    """Whether nobody waits for the job any more. SQS says when each message was sent, in epoch milliseconds."""
+    sent = str(record.get("attributes", {}).get("SentTimestamp", ""))
+    return bool(message.within and sent.isdigit()) and now.timestamp() > int(sent) / 1000 + message.within
 
 
 def tell(tasks: Tasks, token: str, result: TaskResult) -> None:

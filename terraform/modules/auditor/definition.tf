@@ -26,6 +26,9 @@ locals {
   job      = merge(local.call, { Catch = local.ends_job, Parameters = { "job.$" = "$.job" }, End = true })
   fan_out  = { Type = "Map", MaxConcurrency = 5, ResultPath = null, Catch = local.ends_run }
 
+  # How long a job may wait in the repairs queue and be done. The function passes over one of which the task is over.
+  callback_seconds = 3 * var.timing.step_seconds
+
   definition = {
     Comment = join(" ", [
       "Find what is missing, repair it through the pipeline's own functions, prove the result, or tell the admins.",
@@ -153,9 +156,9 @@ locals {
         ])
         Parameters = {
           QueueUrl    = var.repairs.url
-          MessageBody = { "job.$" = "$.job", "token.$" = "$$.Task.Token" }
+          MessageBody = { "job.$" = "$.job", "token.$" = "$$.Task.Token", within = local.callback_seconds }
         }
-        TimeoutSeconds = 3 * var.timing.step_seconds
+        TimeoutSeconds = local.callback_seconds
         Retry = [
           {
             ErrorEquals     = ["ProviderLimited"]
