@@ -95,6 +95,8 @@ def _changes_data(changes: Sequence[ChangeProgress]) -> dict[str, Any]:
 def decisions(dataset: DatasetStanding) -> list[str]:
     """What operators decided about a dataset, a sentence each: nothing is silenced in silence."""
     paused = [f"{dataset.dataset} is {dataset.paused}"] if dataset.paused else []
+    if dataset.unresumed:
+        paused.append(f"{dataset.dataset} was {dataset.unresumed}: starmend resume {dataset.dataset}")
     return [*paused, *(f"{name} is {silence}" for name, silence in sorted(dataset.silences.items()))]
 
 
@@ -156,6 +158,7 @@ def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[
         "alarms": list(dataset.alarms),
         "silences": dict(dataset.silences),
         "paused": dataset.paused or None,
+        "unresumed": dataset.unresumed or None,
         "heard": dataset.heard,
         "silent_since": iso(dataset.silent_since) if dataset.silent_since is not None else None,
         "next_audit": iso(dataset.next_audit) if dataset.next_audit is not None else None,

@@ -77,6 +77,15 @@ class Pauses:
         """Whether no pause stands, nor waits for its schedules to be switched on again."""
         return not self.pauses or self.pauses[-1].settled
 
+    @property
+    def unresumed(self) -> str:
+        """That a resume came to no end, in words: the last pause is over, its schedules may be off; empty: it did."""
+        if self.standing or self.is_settled:
+            return ""
+        last = self.pauses[-1]
+        names = f" ({', '.join(last.schedules)})" if last.schedules else ""
+        return f"resumed at {iso(last.until or last.since)}, but not to the end: its schedules{names} may still be off"
+
     def paused(self, now: int, *, by: str, reason: str) -> Pauses:
         """The same with a pause from now on; where one stands, nothing changes.
 

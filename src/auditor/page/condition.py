@@ -38,7 +38,8 @@ class Facts:
     whether the newest gap planted in it was healed (None: it is no canary, or nothing can be told). ``unread`` are
     parts that could not be read: then nothing is known to be whole. ``held`` says which partitions are held, why and by
     whom; what they lack is not among the ``missing``. ``silent_since`` is when the last audit ended, where others
-    should have by now. ``heard`` is whether somebody was there then to get the mails of alarms.
+    should have by now. ``unresumed`` says that a resume
+    came to no end. ``heard`` is whether somebody was there then to get the mails of alarms.
     """
 
     dataset: str
@@ -56,6 +57,7 @@ class Facts:
     stale: tuple[str, ...] = ()
     paused: str = ""
     paused_since: int | None = None
+    unresumed: str = ""
     canary: bool | None = None
     unread: int = 0
     audited_at: int | None = None
@@ -127,6 +129,9 @@ def _late(facts: Facts) -> Condition | None:
     if facts.overdue and not facts.alarms:
         text = f"{words.count(facts.overdue, 'point')} missing for longer than the contract allows"
         return Condition("late", text, "Each audit asks for them again, within its budget", facts.first_missing)
+    if facts.unresumed:
+        text = facts.unresumed[0].upper() + facts.unresumed[1:]
+        return Condition("late", text, f"Nobody may ask for it: starmend resume {facts.dataset}")
     if facts.stale:
         verb = "is" if len(facts.stale) == 1 else "are"
         text = f"{', '.join(facts.stale)} {verb} older than the contract allows"
@@ -211,6 +216,7 @@ def _is_whole(facts: Facts) -> bool:
         changes=facts.changes,
         audited=facts.audited_at is not None,
         silent_since=facts.silent_since,
+        unresumed=facts.unresumed,
         halts=facts.halts,
         unplaced=facts.unplaced,
         unread=facts.unread,

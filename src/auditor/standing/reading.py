@@ -40,7 +40,8 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     keys = [info.key for info in records.list(f"{CAUSES}{dataset}/")]
     causes = map(understood, _read(records, keys, object_if_any))
     standing = standings(dataset, _subjects(contract), rows, _on_the_way(contract))
-    pause = read_pauses(records, dataset).standing
+    pauses = read_pauses(records, dataset)
+    pause = pauses.standing
     last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
     return DatasetStanding(
         dataset,
@@ -50,6 +51,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
         stale=() if pause else tuple(stale),
         silences={name: str(silence) for name, silence in read_silences(records, dataset, now=now).items()},
         paused=str(pause) if pause else "",
+        unresumed=pauses.unresumed,
         heard=all(entry.heard for entry in newest_entries(records, dataset, now - DAY, now + 1, most=1)),
         silent_since=silent_since(records, dataset, last, now=now),
     )

@@ -6,7 +6,7 @@ are named even where nothing is known to be missing of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +46,9 @@ class DatasetStanding:
     """A dataset's tables, the causes that its admins were called for, and when it is audited next.
 
     ``silences`` says of causes, open or not, that they are silenced, in words; ``paused`` of the dataset, empty
-    where it is not. ``changes`` say how far tables are under a new contract, a sentence each. ``silent_since`` is when
-    the last audit ended, where others should have by now. ``heard``: somebody was there then to get mails of alarms.
+    where it is not; ``unresumed`` says that a resume of it came to no end. ``changes`` say how far tables are under a
+    new contract, a sentence each. ``silent_since`` is when the last audit ended, where others should have by now.
+    ``heard``: somebody was there then to get mails of alarms.
     """
 
     dataset: str
@@ -57,6 +58,7 @@ class DatasetStanding:
     stale: tuple[str, ...] = field(default=())
     silences: Mapping[str, str] = field(default_factory=dict)
     paused: str = ""
+    unresumed: str = ""
     changes: tuple[str, ...] = ()
     silent_since: int | None = None
     heard: bool = True
@@ -87,6 +89,7 @@ class DatasetStanding:
             changes=self.changes,
             audited=not self.never_audited,
             silent_since=self.silent_since,
+            unresumed=self.unresumed,
         )
 
 
@@ -149,23 +152,7 @@ def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) 
     """The verdict, and what it rests on; ``unread`` names what could not be looked at, which is not complete then."""
     tables = [table for dataset in datasets for table in dataset.tables]
     problems = [f"{name} could not be read" for name in unread]
-    for dataset in datasets:
-        if dataset.missing:
-            problems.append(f"{dataset.missing:,} missing in {dataset.dataset}")
-        if dataset.held:
-            problems.append(f"{dataset.dataset}: {' and '.join(dataset.held)}")
-        problems += dataset.changes
-        if dataset.alarms:
-            count = len(dataset.alarms)
-            names = (f"{name}, silenced" if name in dataset.silences else name for name in dataset.alarms)
-            problems.append(f"{count} alarm{'s' * (count > 1)} of {dataset.dataset} ({'; '.join(names)})")
-        if dataset.stale:
-            problems.append(f"{', '.join(dataset.stale)} older than promised")
-        if never := dataset.never_audited:
-            whole = len(never) == len(dataset.tables)
-            problems.append(f"{dataset.dataset if whole else ', '.join(never)} never audited")
-        if dataset.silent_since is not None:
-            problems.append(f"{dataset.dataset} not audited since {iso(dataset.silent_since)}")
+    problems += [problem for dataset in datasets for problem in _problems_of(dataset)]
     windows, certified = sum(table.windows for table in tables), sum(table.certified for table in tables)
     covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"
     if paused := [dataset.dataset for dataset in datasets if dataset.paused]:
@@ -177,3 +164,25 @@ def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) 
     if certified < windows:
         return Verdict(f"nothing is missing, but not all is certified yet: {covers}", complete=True)
     return Verdict(f"complete: {covers}", complete=True)
+
+
+def _problems_of(dataset: DatasetStanding) -> Iterator[str]:
+    """What keeps a dataset from being complete, a phrase each."""
+    if dataset.missing:
+        yield f"{dataset.missing:,} missing in {dataset.dataset}"
+    if dataset.held:
+        yield f"{dataset.dataset}: {' and '.join(dataset.held)}"
+    yield from dataset.changes
+    if dataset.alarms:
+        count = len(dataset.alarms)
+        names = (f"{name}, silenced" if name in dataset.silences else name for name in dataset.alarms)
+        yield f"{count} alarm{'s' * (count > 1)} of {dataset.dataset} ({'; '.join(names)})"
+    if dataset.stale:
+        yield f"{', '.join(dataset.stale)} older than promised"
+    if never := dataset.never_audited:
+        whole = len(never) == len(dataset.tables)
+        yield f"{dataset.dataset if whole else ', '.join(never)} never audited"
+    if dataset.silent_since is not None:
+        yield f"{dataset.dataset} not audited since {iso(dataset.silent_since)}"
+    if dataset.unresumed:
+        yield f"{dataset.dataset} {dataset.unresumed}"

@@ -14,6 +14,7 @@ def is_whole(
     changes: Sized,
     audited: bool,
     silent_since: int | None = None,
+    unresumed: str = "",
     halts: int = 0,
     unplaced: int = 0,
     unread: int = 0,
@@ -23,7 +24,8 @@ def is_whole(
 
     ``changes`` are tables of which partitions are still made as an earlier contract said: what they hold is not what
     the deployed one promises. ``silent_since`` is when the last audit ended, where others should have by now: of what
-    came since nobody knows. ``canary`` is whether the gap that was planted last was healed, where one was.
+    came since nobody knows. ``unresumed``: its schedules may be off, though no pause stands.
+    ``canary`` is whether the gap that was planted last was healed, where one was.
     """
-    amiss = any(map(len, (alarms, stale, held, changes))) or any((missing, halts, unplaced, unread))
+    amiss = any(map(len, (alarms, stale, held, changes))) or any((missing, halts, unplaced, unread, unresumed))
     return audited and silent_since is None and not amiss and canary is not False

@@ -14,7 +14,7 @@ from auditor.canary import canary_healed
 from auditor.changes.progress import ChangeProgress, change_progress
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.evidence.journal import Entry, newest_entries
-from auditor.interventions.pauses import Pause, read_pauses
+from auditor.interventions.pauses import Pauses, read_pauses
 from auditor.page.condition import Facts, banner, conditions
 from auditor.page.coverage import FeedView
 from auditor.page.reading.audits import Known, read_alarms, read_audits, read_known_audits
@@ -54,7 +54,7 @@ class _Dataset:
     halts: tuple[Halt, ...]
     changes: tuple[ChangeProgress, ...]
     deployed: int | None
-    pause: Pause | None
+    pauses: Pauses
     canary: bool | None
     coverage: FeedView | None = None
     windows: tuple[WindowView, ...] = ()
@@ -139,7 +139,7 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
     canary: bool | None = None
     if contract.needed_source.canary:
         canary = notes.unless(f"canary {name}", None, canary_healed, sources.services, name, now=now)
-    pause: Pause | None = notes.unless(f"pauses of {name}", None, _pause, sources, name)
+    pauses: Pauses = notes.unless(f"pauses of {name}", Pauses(), read_pauses, records, name)
     deployed = notes.unless(f"deployments of {name}", None, _deployed, sources, name) if changes else None
     ended = [*(epoch(row["audited_at"]) for row in rows), *(epoch(entry.ended_at) for entry in journal)]
     last = max(ended, default=None)
@@ -153,7 +153,7 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
         tuple(halts),
         tuple(changes),
         deployed=deployed,
-        pause=pause,
+        pauses=pauses,
         canary=canary,
         coverage=covered[0],
         windows=seen[0],
@@ -168,10 +168,6 @@ def _deployed(sources: Sources, dataset: str) -> int | None:
     """When the contract that holds now was deployed."""
     history = read_deployments(sources.records, dataset)
     return history[-1].since if history else None
-
-
-def _pause(sources: Sources, dataset: str) -> Pause | None:
-    return read_pauses(sources.records, dataset).standing
 
 
 def _is_stale(fact: Freshness) -> bool:
@@ -205,7 +201,7 @@ def _view(dataset: _Dataset, span: Range, stale: Sequence[str]) -> DatasetView:
 
 def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
     """What the conditions of a dataset follow from."""
-    pause, coverage = dataset.pause, dataset.coverage
+    pause, coverage = dataset.pauses.standing, dataset.coverage
     alarms = {alarm.name: epoch(alarm.since) for alarm in dataset.alarms if alarm.open}
     last = dataset.audited_at
     unplaced = max(
@@ -223,6 +219,7 @@ def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
         stale=() if pause else tuple(stale),
         paused=str(pause) if pause else "",
         paused_since=pause.since if pause else None,
+        unresumed=dataset.pauses.unresumed,
         canary=dataset.canary,
         unread=dataset.unread,
         audited_at=last,

@@ -31,6 +31,7 @@ def test_each_state_follows_from_what_is_known() -> None:
     assert states(canary=False) == ["canary_failed"]
     assert states(heard=False) == ["unheard", "complete"]
     assert states(silent_since=1000) == ["silent"]
+    assert states(unresumed="resumed at noon, but not to the end") == ["late"]
     assert states(silent_since=1000, paused="paused since then by ann") == ["silent", "paused"]
     assert states(canary=True) == states(canary=None) == ["complete"]
     assert states(audited_at=None, windows=0, certified=0) == ["unaudited"]
@@ -103,6 +104,7 @@ FACTS = st.builds(
     held=st.sampled_from(((), ("fact/a is held: why",))),
     changes=st.sampled_from(((), ("1 of 2 months",))),
     paused=st.sampled_from(("", "paused")),
+    unresumed=st.sampled_from(("", "resumed, but not to the end")),
     canary=st.sampled_from((None, True, False)),
     unread=st.integers(0, 1),
     audited_at=st.sampled_from((None, 5)),
@@ -120,7 +122,7 @@ def test_whatever_is_known_nothing_that_is_missing_is_called_complete(datasets: 
         assert order == sorted(set(order)), "the worst first, each once"
         names = {condition.state for condition in said}
         broken = facts.missing or facts.overdue or facts.alarms or facts.halts or facts.unplaced or facts.stale
-        broken = broken or facts.held or facts.silent_since is not None
+        broken = broken or facts.unresumed or facts.held or facts.silent_since is not None
         is_known = facts.audited_at is not None and not facts.unread
         assert bool(broken or facts.canary is False or facts.changes or not is_known) == (said[0].state not in WHOLE)
         assert not ((broken or facts.unread) and "complete" in names)

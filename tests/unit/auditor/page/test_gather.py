@@ -401,6 +401,22 @@ def test_a_paused_feed_owes_nothing_that_had_not_settled_before(one: FeedSimulat
     assert "paused" in [condition.state for condition in view.conditions]
 
 
+def test_a_feed_whose_resume_came_to_no_end_is_late(one: FeedSimulation) -> None:
+    an_hour(one)
+    one.heal()
+    now = int(one.now.timestamp())
+    change_pauses(
+        one.lake.records, "quotes", lambda pauses: pauses.paused(now, by="ann", reason="").naming(["request"])
+    )
+    change_pauses(one.lake.records, "quotes", lambda pauses: pauses.resumed(now))
+    (view,) = (view for view in report(one, OPENS, CLOSES).datasets if view.name == "quotes")
+    said = next(each for each in view.conditions if each.state == "late")
+    assert "its schedules (request) may still be off" in said.text
+    change_pauses(one.lake.records, "quotes", lambda pauses: pauses.settled())
+    (view,) = (view for view in report(one, OPENS, CLOSES).datasets if view.name == "quotes")
+    assert "late" not in [each.state for each in view.conditions]
+
+
 def test_a_table_is_shown_with_what_it_is_made_of_its_partitions_and_the_certificates_that_prove_them(
     one: FeedSimulation,
 ) -> None:

@@ -11,6 +11,7 @@ from tests.support.lake import shipped_contracts
 
 from auditor.evidence.completeness import completeness_key
 from auditor.evidence.journal import Entry, write_entry
+from auditor.interventions.pauses import Pauses, change_pauses
 from auditor.repairs.cause_memory import cause_key
 from auditor.repairs.causes import Cause
 from auditor.standing.reading import read_standing
@@ -44,6 +45,17 @@ def test_recent_windows_and_open_causes_are_read_and_old_ones_are_not() -> None:
         (subject, 1, NOW - 3600)
     ]
     assert (standing.alarms, standing.next_audit) == (("limited",), NOW + 1800)
+
+
+def test_a_resume_that_came_to_no_end_is_named_and_keeps_the_dataset_from_being_complete() -> None:
+    store, contract = MemoryObjects(), shipped_contracts().dataset("quotes")
+    ended = Pauses().paused(NOW - 60, by="ann", reason="").naming(["request"]).resumed(NOW)
+    change_pauses(store, "quotes", lambda _: ended)
+    standing = read_standing(store, contract, now=NOW)
+    assert not standing.paused
+    assert "its schedules (request) may still be off" in verdict([standing]).text
+    change_pauses(store, "quotes", lambda pauses: pauses.settled())
+    assert not read_standing(store, contract, now=NOW).unresumed
 
 
 def test_of_what_was_never_audited_nothing_is_known() -> None:
