@@ -294,6 +294,7 @@ class Terraform:
                 stdin=subprocess.DEVNULL,
                 stdout=words_of,
                 stderr=subprocess.STDOUT,
+                close_fds=False,  # the lock of the folder is held until the last of both has ended (``work_lock``)
                 start_new_session=True,  # Ctrl-C is for us: we pass it on once, and wait
             ) as process,
         ):

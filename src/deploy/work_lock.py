@@ -14,20 +14,25 @@ from core.errors import OutOfReach
 
 @contextmanager
 def alone_in(folder: Path, operation: str) -> Iterator[None]:
-    """Have a folder of what is built for this command alone, until it ends.
+    """Have a folder of what is built for this command alone, until it and the Terraform that it began have ended.
 
     Raises ``OutOfReach`` naming the process that has it: what one command plans, packages and asks about, another
     would write over, and it would be carried out unseen.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    remedy = "Wait for its end, answer what it asks, or end it"
-    with holding(folder / "lock", operation, folder, doing="is at work in it", remedy=remedy):
+    remedy = "Wait for its end and that of the Terraform that it began, answer what it asks, or end it"
+    with holding(folder / "lock", operation, folder, doing="is at work in it", remedy=remedy, inherited=True):
         yield
 
 
 @contextmanager
-def holding(file: Path, operation: str, place: Path, *, doing: str, remedy: str) -> Iterator[None]:
+def holding(
+    file: Path, operation: str, place: Path, *, doing: str, remedy: str, inherited: bool = False
+) -> Iterator[None]:
     """Hold the lock of a place. The kernel gives it back however the holder ends.
+
+    Where it is ``inherited``, children whose descriptors are not closed (``close_fds=False``) hold it too, until the
+    last of all has ended.
 
     Raises ``OutOfReach`` naming the process that holds it and what it was called to do.
     """
@@ -38,6 +43,7 @@ def holding(file: Path, operation: str, place: Path, *, doing: str, remedy: str)
         lock.truncate(0)
         lock.write(f"{os.getpid()} {operation}")
         lock.flush()
+        os.set_inheritable(lock.fileno(), inherited)
         yield
 
 

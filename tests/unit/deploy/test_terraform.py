@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from deploy.terraform import (
     locked_providers,
     without_overrides_warning,
 )
+from deploy.work_lock import alone_in
 
 REGISTRY = REGISTRIES["terraform"]
 
@@ -98,23 +100,36 @@ touch saved
 """
 
 
-def test_what_runs_terraform_may_be_killed_and_terraform_goes_on_to_its_end(tmp_path: Path) -> None:
-    """As it does not where its words go to a pipe that nobody reads: what it had changed was in no state then."""
+def test_what_runs_terraform_may_be_killed_and_terraform_goes_on_to_its_end_alone_in_its_folder(tmp_path: Path) -> None:
+    """As it does not where its words go to a pipe that nobody reads: what it had changed was in no state then.
+
+    Nor was it alone where the lock went with who ran it: the next plan packaged over what it had still to upload.
+    """
     stand_in = tmp_path / "bin/terraform"
     stand_in.parent.mkdir()
     stand_in.write_text(STAND_IN)
     stand_in.chmod(0o755)
     run = (
-        "import os, sys; from pathlib import Path; from deploy.terraform import Terraform; os.chdir(sys.argv[1]);"
-        "Terraform(Path('module'), Path('work'), {}).apply_unseen({}, on_line=print)"
+        "import os, sys; from pathlib import Path; from deploy.terraform import Terraform; os.chdir(sys.argv[1])\n"
+        "from deploy.work_lock import alone_in\n"
+        "with alone_in(Path('.'), 'deploy apply'):\n"
+        "    Terraform(Path('module'), Path('work'), {}).apply_unseen({}, on_line=print)"
     )
     path = f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}"
     runner = subprocess.Popen([sys.executable, "-c", run, str(tmp_path)], env={**os.environ, "PATH": path})
     eventually(lambda: (tmp_path / "begun").exists(), within=120)
     runner.kill()
     runner.wait()
+    assert not is_free(tmp_path)
     (tmp_path / "go").touch()
     eventually(lambda: (tmp_path / "saved").exists(), within=60)
+    eventually(lambda: is_free(tmp_path), within=60)
+
+
+def is_free(folder: Path) -> bool:
+    with suppress(OutOfReach), alone_in(folder, "deploy plan"):
+        return True
+    return False
 
 
 def test_tofu_serves_where_terraform_is_not_installed(tmp_path: Path) -> None:
