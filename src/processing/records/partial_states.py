@@ -1,7 +1,7 @@
 """Partial current states: what a rebuild has read so far that no function has the time for at once.
 
 ``audit/rebuilding/<folder>.arrow`` holds the newest version of each row that the objects read so far gave, and which
-objects these were. A memory, not the truth: lost, altered or of another contract, the rebuild begins anew.
+objects these were. A memory, not the truth: lost, altered, or of another contract or release, the rebuild begins anew.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ReadObject:
 
 @dataclass(frozen=True, slots=True)
 class PartialState:
-    """The ``objects`` that were read under a contract (``by``), and the ``rows`` that they gave."""
+    """The ``objects`` that were read under a contract by a release (``by``), and the ``rows`` that they gave."""
 
     by: str
     objects: tuple[ReadObject, ...]
@@ -41,7 +41,7 @@ class PartialState:
 
 
 def read_partial(store: ObjectReader, folder: str, *, by: str) -> PartialState | None:
-    """What was read of a folder's current state under this contract; None where nothing that can be gone on with."""
+    """What was read of a folder's current state by the same; None where nothing that can be gone on with."""
     stored = store.read(_key(folder))
     if stored is None or not stored.body:
         return None

@@ -127,20 +127,24 @@ class History:
         return [str(refusal) for refusal in self._refusals.values()]
 
     def read_new(self, *, until: Callable[[], bool] = lambda: False) -> bool:
-        """Read the objects that were not there the last time; whether it came to the end before ``until`` said so."""
+        """Read the objects that were not there the last time; whether it came to the end before ``until`` said so.
+
+        One is read in any case, if there is one.
+        """
+        before = len(self._known)
         if self._inputs is not None and not self._known:
             for key in self._inputs.objects:
                 self._read(key)
         for info in self._listed():
             if (info.key, info.etag) not in self._known and landing_of(info.key):
-                if until():
+                if len(self._known) > before and until():
                     return False
                 self._read(info.key)
         return True
 
     def resume(self) -> bool:
         """Go on with what an earlier run has read of a current state, if its objects are what they were."""
-        partial = read_partial(self._services.records, self._table.folder, by=self._plan.contract.hash)
+        partial = read_partial(self._services.records, self._table.folder, by=self._by)
         there = {info.key: info.etag for info in self._listed()} if partial else {}
         if partial is None or not is_as_read(partial.objects, there):
             return False
@@ -166,10 +170,13 @@ class History:
             for key, etag in sorted(self._known)
         )
         unique = dedupe(rows, layout) if rows is not None else pa.table({})
-        keep_partial(
-            self._services.records, self._table.folder, PartialState(self._plan.contract.hash, objects, unique)
-        )
+        keep_partial(self._services.records, self._table.folder, PartialState(self._by, objects, unique))
         return len(objects)
+
+    @property
+    def _by(self) -> str:
+        """Under which contract and by which code objects are read: by another release their rows may be others."""
+        return f"{self._plan.contract.hash}.{self._services.code_version}"
 
     def _listed(self) -> Iterator[ObjectInfo]:
         """The objects that may not have been read: all, or those that came since the inputs were looked up."""

@@ -153,10 +153,11 @@ def _rebuild(
 def _read_within(services: Services, table: Table, history: History, seconds: float) -> None:
     """Read the objects of a current state that no run before has read, as many as the time allows.
 
-    Raises ``InvalidData`` where these are not all: they are kept, and the next call goes on behind them.
+    One at least, and the time counts from where it goes on: however long that takes, each call gets further. Raises
+    ``InvalidData`` where these are not all: they are kept, and the next call goes on behind them.
     """
-    began = services.timer()
     history.resume()
+    began = services.timer()
     if not history.read_new(until=lambda: services.timer() - began > seconds):
         problem = f"{history.keep():,} of its ingest objects are read, which took {seconds:g} s and more"
         raise InvalidData("rebuild", table.folder, problem, "The next repair of it goes on with the others")

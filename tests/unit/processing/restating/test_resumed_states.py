@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from tests.support.lake import MemoryLake, department, shipped_contracts, staff
 
 from core.audit.repair_jobs import RepairJob, RepairOutcome, Restate, find_outcome, write_job
-from core.ports import OpenObject
+from core.ports import ObjectInfo, OpenObject
 from processing.records.partial_states import ROOT
 from processing.restating.job import READ_SECONDS, restate_job
 
@@ -85,3 +86,28 @@ def test_what_was_read_of_objects_that_are_others_by_now_is_not_gone_on_with(slo
     slow.repair()
     again = slow.read[read:]
     assert again[0] == ("tables/sales/staff/000000000002.jsonl.gz" if harm == "gone" else first)
+
+
+def test_a_call_gets_further_however_long_it_takes_to_list_what_there_is(slow: SlowLake) -> None:
+    listing, listed = slow.lake.ingest.list, []
+
+    def slowly(prefix: str, **more: str) -> Iterator[ObjectInfo]:
+        listed.append(prefix)
+        return listing(prefix, **more)
+
+    slow.lake.ingest.list = slowly  # type: ignore[method-assign, assignment]
+    services = slow.lake.services
+    slow.lake.services = replace(services, timer=lambda: services.timer() + (READ_SECONDS + 1) * len(listed))
+    read = []
+    while slow.repair().result == "failed":
+        read.append(len(slow.read))
+        assert len({*read}) == len(read), "a call read nothing"
+    assert slow.lake.rows("dim_staff") == slow.rows
+
+
+def test_what_another_release_read_is_not_gone_on_with(slow: SlowLake) -> None:
+    slow.repair()
+    slow.lake.services = replace(slow.lake.services, code_version="another")
+    read = len(slow.read)
+    slow.repair()
+    assert slow.read[read] == slow.read[0]
