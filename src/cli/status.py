@@ -160,6 +160,7 @@ def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[
         "paused": dataset.paused or None,
         "unresumed": dataset.unresumed or None,
         "heard": dataset.heard,
+        "damaged": list(dataset.damaged),
         "silent_since": iso(dataset.silent_since) if dataset.silent_since is not None else None,
         "next_audit": iso(dataset.next_audit) if dataset.next_audit is not None else None,
         "tables": [

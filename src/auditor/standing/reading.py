@@ -35,10 +35,11 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     A dataset that is paused is not stale: nobody asks for anything.
     """
     dataset = contract.dataset
-    windows = _read(records, row_keys_since(records, contract, now - RECENT), completeness_if_any)
+    damaged: list[str] = []
+    windows = _read(records, row_keys_since(records, contract, now - RECENT), completeness_if_any, damaged)
     rows = [row for row in windows if not row.get("object")]
     keys = [info.key for info in records.list(f"{CAUSES}{dataset}/")]
-    causes = map(understood, _read(records, keys, object_if_any))
+    causes = list(_read(records, keys, _cause_if_any, damaged))
     standing = standings(dataset, _subjects(contract), rows, _on_the_way(contract))
     pauses = read_pauses(records, dataset)
     pause = pauses.standing
@@ -46,6 +47,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     return DatasetStanding(
         dataset,
         standing,
+        damaged=tuple(damaged),
         alarms=tuple(sorted(memory["cause"]["name"] for memory in causes if memory.get("open"))),
         next_audit=None if last is None else max(last + AUDITED_EVERY, now),
         stale=() if pause else tuple(stale),
@@ -77,10 +79,19 @@ def _on_the_way(contract: Contract) -> dict[str, int]:
     return {table.name: source.complete_within for table in source.tables if not table.by_keys}
 
 
+def _cause_if_any(body: bytes) -> dict[str, Any]:
+    return understood(object_if_any(body))
+
+
 def _read(
-    records: ObjectReader, keys: Sequence[str], read: Callable[[bytes | None], dict[str, Any]]
+    records: ObjectReader, keys: Sequence[str], read: Callable[[bytes], dict[str, Any]], damaged: list[str]
 ) -> Iterator[dict[str, Any]]:
+    """What objects say; whatever says nothing is ``damaged``, and keeps no other from being read."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        for stored in pool.map(records.read, keys):
-            if row := read(stored.body if stored else None):
-                yield row  # whatever is none says nothing, and keeps no other from being read
+        for key, stored in zip(keys, pool.map(records.read, keys), strict=True):
+            if stored is None:
+                continue
+            if row := read(stored.body):
+                yield row
+            else:
+                damaged.append(key)

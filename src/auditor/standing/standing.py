@@ -48,7 +48,8 @@ class DatasetStanding:
     ``silences`` says of causes, open or not, that they are silenced, in words; ``paused`` of the dataset, empty
     where it is not; ``unresumed`` says that a resume of it came to no end. ``changes`` say how far tables are under a
     new contract, a sentence each. ``silent_since`` is when the last audit ended, where others should have by now.
-    ``heard``: somebody was there then to get mails of alarms.
+    ``heard``: somebody was there then to get mails of alarms. ``damaged`` are the keys of rows and causes that say
+    nothing any more.
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class DatasetStanding:
     changes: tuple[str, ...] = ()
     silent_since: int | None = None
     heard: bool = True
+    damaged: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -90,6 +92,7 @@ class DatasetStanding:
             audited=not self.never_audited,
             silent_since=self.silent_since,
             unresumed=self.unresumed,
+            unread=len(self.damaged),
         )
 
 
@@ -152,6 +155,7 @@ def verdict(datasets: Sequence[DatasetStanding], *, unread: Sequence[str] = ()) 
     """The verdict, and what it rests on; ``unread`` names what could not be looked at, which is not complete then."""
     tables = [table for dataset in datasets for table in dataset.tables]
     problems = [f"{name} could not be read" for name in unread]
+    problems += [f"{key} could not be read: it was altered" for dataset in datasets for key in dataset.damaged]
     problems += [problem for dataset in datasets for problem in _problems_of(dataset)]
     windows, certified = sum(table.windows for table in tables), sum(table.certified for table in tables)
     covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"

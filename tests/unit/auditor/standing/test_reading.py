@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.support.lake import shipped_contracts
 
@@ -45,6 +46,24 @@ def test_recent_windows_and_open_causes_are_read_and_old_ones_are_not() -> None:
         (subject, 1, NOW - 3600)
     ]
     assert (standing.alarms, standing.next_audit) == (("limited",), NOW + 1800)
+
+
+@pytest.mark.parametrize("harmed", ["completeness", "cause"])
+def test_what_a_damaged_row_or_cause_said_nobody_can_tell(harmed: str) -> None:
+    store, contract = MemoryObjects(), shipped_contracts().dataset("quotes")
+    subject = contract.needed_source.tables[0].name
+    row = {
+        "subject": subject, "window_start": iso(NOW - 7200), "window_end": iso(NOW - 3600), "status": "certified",
+        "missing": 0, "audited_at": iso(NOW - 1800),
+    }  # fmt: skip
+    put(store, completeness_key("quotes", NOW - 7200, subject=subject), row)
+    other = completeness_key("quotes", NOW - 10800, subject=subject)
+    key = other if harmed == "completeness" else cause_key("quotes", "limited")
+    assert read_standing(store, contract, now=NOW).is_whole
+    store.write(key, json.dumps({"missing": 60, "open": True}).encode()[:-3])
+    standing = read_standing(store, contract, now=NOW)
+    assert (standing.damaged, verdict([standing]).complete) == ((key,), False)
+    assert f"{key} could not be read" in verdict([standing]).text
 
 
 def test_a_resume_that_came_to_no_end_is_named_and_keeps_the_dataset_from_being_complete() -> None:
