@@ -134,13 +134,17 @@ def _of_the_reader(words: Sequence[str]) -> str:
 
 
 def _of_terraform(words: Sequence[str]) -> str:
-    """What of ``terraform -chdir=FOLDER state rm ADDRESS...`` is not there: a folder, or a resource of its files."""
+    """What of ``terraform -chdir=FOLDER state rm ADDRESS...``, or ``import ADDRESS ID``, is not there."""
     folder, *rest = words
     files = sorted((ROOT / folder.removeprefix("-chdir=")).glob("*.tf"))
-    if not folder.startswith("-chdir=") or not files or rest[:2] != ["state", "rm"]:
+    verb = "state rm" if rest[:2] == ["state", "rm"] else rest[0]
+    arguments = [word for word in rest[len(verb.split()) :] if not word.startswith("-var-file=")]
+    if not folder.startswith("-chdir=") or not files or verb not in ("state rm", "import"):
         return f"what is {' '.join(words[:3])}?"
+    addresses = arguments if verb == "state rm" else arguments[:1]
     resources = re.findall(r'^resource "(\w+)" "(\w+)"', "\n".join(map(Path.read_text, files)), re.MULTILINE)
-    return next((f"no resource {address}" for address in rest[2:] if tuple(address.split(".")) not in resources), "")
+    names = {address: tuple(address.partition("[")[0].split(".")) for address in addresses}
+    return next((f"no resource {address}" for address, name in names.items() if name not in resources), "")
 
 
 def _choices(words: Sequence[str]) -> Iterator[list[str]]:
