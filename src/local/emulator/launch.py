@@ -20,7 +20,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from local.emulator.process import IDENTITY
-from local.emulator.serving import serve
 from local.emulator.settings import MINISTACK_VERSION, Settings
 
 log = logging.getLogger("starmend.emulator")
@@ -68,13 +67,31 @@ def refuse_other_versions() -> None:
 
 
 async def _serve(listener: int, token: str) -> None:
+    """Answer until a signal comes.
+
+    By uvicorn: MiniStack's own Hypercorn takes more of the processor than MiniStack itself, for what a stack does is
+    small requests, by the ten thousand, over connections that stay.
+    """
+    import uvicorn
     from ministack import app as ministack
 
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    config = uvicorn.Config(
+        _with_identity(ministack.app, token),
+        loop="asyncio",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    await serve(_with_identity(ministack.app, token), socket.socket(fileno=listener), stopping.wait())
+        signal.signal(number, signal.SIG_IGN)  # what uvicorn ended for, it raises again: our workers are to end first
+    await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=listener)])
 
 
 def _with_identity(app: Any, token: str) -> Any:
