@@ -20,9 +20,11 @@ _PROMOTED = "Name the server that leads now, or a replica of it and its primary:
 
 _END_OF_LOG = """
 SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, current_setting('wal_block_size')::int,
+       extract(epoch FROM current_setting('wal_writer_delay')::interval)::float8,
        ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int,
        (SELECT system_identifier FROM pg_control_system())
 """
+_FLUSHED = "SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn"
 _REPLAYED = """
 SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
        (SELECT max(received_tli) FROM pg_stat_wal_receiver),
@@ -43,10 +45,24 @@ class LogEnd:
 
 
 def end_of_log(primary: Session) -> LogEnd:
-    """Where the log ends now; every transaction that is visible there has its commit before it."""
-    ((position, page, timeline, cluster),) = primary.query(_END_OF_LOG)
+    """Where the log ends now; every transaction that is visible there has its commit before it.
+
+    A replica is sent what is flushed. A commit is, before anybody sees it, or where it does not wait for that
+    (``synchronous_commit`` off) within three delays of the log's writer, as PostgreSQL's documents promise. What is not
+    flushed by then is of transactions that are open, and may stay where it is until another one commits.
+    """
+    ((position, page, delay, timeline, cluster),) = primary.query(_END_OF_LOG)
     within = int(position) % page
-    return LogEnd(int(position) - (within if within <= _HEADER else 0), timeline, int(cluster))
+    end = int(position) - (within if within <= _HEADER else 0)
+    until = time.monotonic() + 3 * delay
+    while (flushed := _flushed(primary)) < end and time.monotonic() < until:
+        time.sleep(PAUSE)
+    return LogEnd(min(end, flushed), timeline, int(cluster))
+
+
+def _flushed(primary: Session) -> int:
+    ((position,),) = primary.query(_FLUSHED)
+    return int(position)
 
 
 def is_the_primary(session: Session, primary: Session) -> bool:

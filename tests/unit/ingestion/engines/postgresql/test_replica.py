@@ -59,6 +59,10 @@ def test_a_replica_promises_what_its_primary_does_once_it_shows_it(
         writing = database.connect(autocommit=False)
         writing.cursor().execute("INSERT INTO told VALUES (0)")
         ((since,),) = database.rows("SELECT xact_start FROM pg_stat_activity WHERE state = 'idle in transaction'")
+        # What it wrote is flushed by nobody, and never sent, until another one commits: that is not waited for.
+        monkeypatch.setattr(
+            "ingestion.engines.postgresql.horizon.bound.wait_for", partial(replicas.wait_for, patience=2)
+        )
         assert read_bound(session, own_role_may_write=False).at == since, "a transaction of the primary's holds it"
         writing.rollback()
         writing.close()
