@@ -59,7 +59,7 @@ def _leave(part: Part, over: str) -> None:
 def _ask_entity(ask: Ask, keep_bad: KeepBad, progress: Progress, part: Part) -> str:
     """Why no other entity need be asked now; empty where they may.
 
-    Broken ranges in a row end it, and so does any other that is not answered.
+    Broken ranges in a row end it, and so does any other that is not answered; of a comparison the first does.
     """
     repair = part.repair
     if not isinstance(repair, History):
@@ -70,7 +70,8 @@ def _ask_entity(ask: Ask, keep_bad: KeepBad, progress: Progress, part: Part) -> 
             outcome = _outcome(ask, keep_bad, repair, start, end)
             progress.note(part, HistoryCall(start, end, outcome))
             in_a_row = in_a_row + 1 if outcome.result == "broken" else 0
-            if outcome.result not in ("answered", "broken") or in_a_row == IN_A_ROW:
+            goes_on = isinstance(repair, FetchHistory) and outcome.result == "broken" and in_a_row < IN_A_ROW
+            if outcome.result != "answered" and not goes_on:
                 break
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this entity's and not its neighbours'
         part.end("failed", shown(error), type(error).__name__)
