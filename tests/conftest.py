@@ -12,6 +12,7 @@ import functools
 import gc
 import os
 import types
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in out]
     config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: (not _shares_the_stack(item), item.get_closest_marker("stack") is None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """What a test leaves in its process's environment ends with it: another file spoke to an emulator that was gone."""
+    before = dict(os.environ)
+    try:
+        return (yield)
+    finally:
+        if os.environ != before:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @functools.cache

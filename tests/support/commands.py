@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +33,24 @@ class CommandResult:
 Command = Callable[..., CommandResult]
 
 
+@contextmanager
+def a_process_of_its_own() -> Iterator[None]:
+    """What a command sets in its environment ends with it: else the next test's would speak to its emulator."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """A function that gives one command after the other."""
 
     def give(*arguments: str) -> CommandResult:
         monkeypatch.setattr("sys.argv", ["starmend", *arguments])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as ended, a_process_of_its_own():
             main()
         printed = capsys.readouterr()
         code = int(ended.value.code or 0)
