@@ -27,7 +27,8 @@ def starmend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     """The command, in an empty folder; what it sets in the environment is taken back."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, REGION)
-    monkeypatch.delenv("STARMEND_DEPLOYMENT", raising=False)
+    for name in ("STARMEND_DEPLOYMENT", "AWS_ENDPOINT_URL"):  # an emulator's, that another file's fixture keeps
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "command")
     monkeypatch.chdir(tmp_path)
